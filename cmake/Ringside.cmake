@@ -1,0 +1,59 @@
+# What every target of this project shares: language level, warnings, sanitizers, include root.
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+if(RINGSIDE_ASSERTS)
+  foreach(lang C CXX)
+    foreach(config RELEASE RELWITHDEBINFO)
+      string(REPLACE "-DNDEBUG" "" CMAKE_${lang}_FLAGS_${config} "${CMAKE_${lang}_FLAGS_${config}}")
+    endforeach()
+  endforeach()
+endif()
+
+find_program(RINGSIDE_CCACHE ccache)
+if(RINGSIDE_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${RINGSIDE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${RINGSIDE_CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+
+add_library(ringside_options INTERFACE)
+target_compile_options(ringside_options INTERFACE -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor
+  $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
+if(RINGSIDE_SANITIZE)
+  target_compile_options(ringside_options INTERFACE -fsanitize=${RINGSIDE_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+  target_link_options(ringside_options INTERFACE -fsanitize=${RINGSIDE_SANITIZE})
+endif()
+# Includes are written from the project's root: "proto/histogram.h".
+target_include_directories(ringside_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(ringside_options INTERFACE RINGSIDE_VERSION="${PROJECT_VERSION}")
+
+# ringside_target(NAME STANDARD): language level and the shared options for one of our targets.
+function(ringside_target name standard)
+  target_compile_features(${name} PRIVATE cxx_std_${standard})
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:ringside_options>)
+endfunction()
+
+# ringside_test(NAME SOURCES... [LIBS ...] [LABELS ...] [TIMEOUT s]): one GoogleTest binary, known to ctest.
+function(ringside_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "LIBS;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  ringside_target(${name} 20)
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()

@@ -1,0 +1,36 @@
+// What is known of a series over some time: histogram, sum, extremes, last value. Merges exactly and
+// in any order, across intervals, processes and hosts.
+#ifndef RINGSIDE_PROTO_DISTRIBUTION_H_
+#define RINGSIDE_PROTO_DISTRIBUTION_H_
+
+#include <cstdint>
+
+#include "proto/histogram.h"
+#include "proto/series.h"
+
+namespace ringside::proto {
+
+__extension__ using Int128 = __int128;
+
+struct Distribution {
+  Histogram histogram;      // empty for counters
+  Int128 sum = 0;           // integer units of `resolution`
+  int64_t min = 0;          // integer units; only when has_extremes
+  int64_t max = 0;
+  bool has_extremes = false;
+  int64_t last = 0;         // kGauge: the last value set, integer units; only when last_unix_ns != 0
+  uint64_t last_unix_ns = 0;
+  int8_t resolution = 0;    // real value = integer * 2^resolution (durations: 0, ns)
+
+  // One more sample, for samples that do not come from a segment (machine samples, request rows).
+  void Record(int64_t value, uint64_t unix_ns = 0);
+  // Of differing resolutions the finer is taken, exactly.
+  void Merge(const Distribution& other);
+  uint64_t Count() const { return histogram.Count(); }
+
+  friend bool operator==(const Distribution& a, const Distribution& b);
+};
+
+}  // namespace ringside::proto
+
+#endif  // RINGSIDE_PROTO_DISTRIBUTION_H_
