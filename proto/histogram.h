@@ -22,6 +22,10 @@ namespace ringside::proto {
 // Relative error bound of quantiles at `scale`: (base-1)/(base+1).
 double ErrorBound(int scale);
 
+// Bucket indexes lie within +-(kMaxIndexOctaves << scale): 63 octaves of values, and any difference
+// of two fixed-point resolutions. Decoders refuse others.
+inline constexpr int kMaxIndexOctaves = 320;
+
 // Bucket counts of one sign: a dense window of octaves around what was recorded. Indexes are those
 // of the owning histogram's scale and may be negative (fixed-point values below 1 after a shift).
 class BucketRange {
@@ -33,7 +37,14 @@ class BucketRange {
 
   bool empty() const { return counts_.empty(); }
   uint64_t Count() const;
-  void Add(int32_t index, uint64_t count);
+  void Add(int32_t index, uint64_t count) {
+    const uint64_t at = static_cast<uint64_t>(int64_t{index} - first_index_);
+    if (at < counts_.size()) {
+      counts_[at] += count;
+    } else {
+      Grow(index, count);
+    }
+  }
   void Merge(const BucketRange& other);
   // Halves the resolution `steps` times: index >> steps, exactly.
   void Downscale(int steps);
@@ -44,8 +55,16 @@ class BucketRange {
   int32_t first_index() const { return first_index_; }
   const std::vector<uint64_t>& counts() const { return counts_; }
 
+  // Equal counts at equal indexes; how far the windows reach does not matter.
+  friend bool operator==(const BucketRange& a, const BucketRange& b);
+
  private:
+  friend class Histogram;
+
+  void Grow(int32_t index, uint64_t count);
   void Cover(int32_t first, int32_t last);
+  // The cells of [first, first + span), or null where the window does not hold them all.
+  uint64_t* Cells(int32_t first, uint32_t span);
 
   int32_t first_index_ = 0;
   std::vector<uint64_t> counts_;
@@ -56,7 +75,7 @@ class Histogram {
   explicit Histogram(int scale = kDefaultScale) : scale_(scale) {}
 
   int scale() const { return scale_; }
-  bool empty() const { return Count() == 0; }
+  bool empty() const { return zero_count_ == 0 && positive_.empty() && negative_.empty(); }
   // Sum of all buckets, the zero bucket included.
   uint64_t Count() const;
   uint64_t zero_count() const { return zero_count_; }
@@ -69,25 +88,35 @@ class Histogram {
   void AddPositive(int32_t index, uint64_t count) { positive_.Add(index, count); }
   void AddNegative(int32_t index, uint64_t count) { negative_.Add(index, count); }
 
-  // Exact. When the scales differ, this histogram takes the coarser one.
+  // Exact. When the scales differ, this histogram takes the coarser one; an empty histogram has
+  // no say in it (it is the neutral element: an empty one takes the other's scale).
   void Merge(const Histogram& other);
   void DownscaleTo(int scale);
-  // Multiplies every value by 2^octaves, exactly (change of fixed-point resolution).
+  // Multiplies every value by 2^octaves, exactly (change of fixed-point resolution). Towards a
+  // coarser resolution values may become fractions, which Quantile() then takes into account.
   void ShiftOctaves(int octaves);
 
-  // Nearest rank: the value of rank ceil(q * Count()), at least rank 1; q in [0, 1]. Within
-  // ErrorBound(scale()); where a bucket holds one integer only, that integer. nullopt when empty.
+  // Nearest rank: the value of rank ceil(q * Count()), at least rank 1; q in [0, 1]. The product is
+  // forgiven its last bits, so that q = 0.07 of 100 is rank 7. Within ErrorBound(scale()); where a
+  // bucket holds one integer only, that integer. nullopt when empty.
   std::optional<double> Quantile(double q) const;
 
   // docs/histogram-encoding.md. Appends to `out`.
   void Encode(std::string* out) const;
-  // The bytes are untrusted. On error nothing was merged.
+  // The bytes are untrusted. On error nothing was merged. As Merge() of what they hold.
   Status MergeEncoded(std::string_view bytes);
+  // The bytes are untrusted. Refuses what would take more than `max_cells` bucket cells in memory
+  // (before allocating them).
+  static Result<Histogram> Decode(std::string_view bytes, size_t max_cells = kMaxCells);
+  static constexpr size_t kMaxCells = size_t{4} * kMaxIndexOctaves << kMaxScale;
+  // Cells that this histogram holds in memory.
+  size_t CellCount() const { return positive_.counts().size() + negative_.counts().size(); }
 
   friend bool operator==(const Histogram& a, const Histogram& b);
 
  private:
   int scale_;
+  bool fractional_ = false;  // was shifted to a coarser resolution: values need not be integers
   uint64_t zero_count_ = 0;
   BucketRange positive_;
   BucketRange negative_;
