@@ -1,0 +1,56 @@
+// Finds a series by its identity (fast path: one hash of the key) and all series of a path.
+// Not thread-safe: the store's lock covers it.
+#ifndef RINGSIDE_AGGREGATOR_SERIES_INDEX_H_
+#define RINGSIDE_AGGREGATOR_SERIES_INDEX_H_
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "aggregator/store_series.h"
+#include "proto/batch.h"
+
+namespace ringside::aggregator {
+
+// True when `path` is `name` or its last elements are: "decode" names "transcribe/decode" too.
+bool NameMatches(std::string_view name, std::string_view path);
+
+class SeriesIndex {
+ public:
+  // The shared description of this producer; a new one when any part of it changed.
+  std::shared_ptr<const ProducerInfo> InternProducer(const std::string& host,
+                                                     const proto::ProducerDelta& delta);
+  StoredSeries* FindOrAdd(const std::shared_ptr<const ProducerInfo>& producer,
+                          const proto::SeriesKey& key);
+  void ForEach(std::string_view name, const std::function<void(const StoredSeries&)>& visit) const;
+  size_t size() const { return series_.size(); }
+
+  // Calls `visit` for the next `count` series, round and round; removes those it returns false for.
+  void Sweep(size_t count, const std::function<bool(StoredSeries*)>& visit);
+
+ private:
+  struct Entry {
+    std::unique_ptr<StoredSeries> series;
+    size_t hash = 0;
+    size_t place_in_path = 0;  // in by_path_[path]
+  };
+
+  StoredSeries* Add(const std::shared_ptr<const ProducerInfo>& producer,
+                    const proto::SeriesKey& key, size_t hash);
+  void Remove(size_t place);
+
+  std::vector<Entry> series_;
+  std::unordered_multimap<size_t, size_t> by_hash_;  // hash -> place in series_
+  std::map<std::string, std::vector<StoredSeries*>, std::less<>> by_path_;
+  std::unordered_multimap<proto::Uuid, std::weak_ptr<const ProducerInfo>> producers_;
+  size_t sweep_place_ = 0;
+};
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_SERIES_INDEX_H_

@@ -1,0 +1,96 @@
+// One series of the store: its identity and its intervals in tiers, as compact bytes.
+//
+// Not thread-safe: the store's lock covers it. Readers (queries, rules, reports) meet it inside
+// Store::ForEachSeries and must not keep a pointer to it beyond that call.
+#ifndef RINGSIDE_AGGREGATOR_STORE_SERIES_H_
+#define RINGSIDE_AGGREGATOR_STORE_SERIES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aggregator/store_tiers.h"
+#include "proto/distribution.h"
+#include "proto/series.h"
+#include "proto/uuid.h"
+
+namespace ringside::aggregator {
+
+// Where series come from. Shared by all series of the producer.
+struct ProducerInfo {
+  proto::Uuid uuid;
+  uint64_t pid = 0;
+  std::string host;
+  std::string service;
+  std::string instance;
+  proto::LabelList labels;  // resource labels
+  bool is_agent = false;
+
+  friend bool operator==(const ProducerInfo& a, const ProducerInfo& b) {
+    return a.uuid == b.uuid && a.pid == b.pid && a.host == b.host && a.service == b.service &&
+           a.instance == b.instance && a.labels == b.labels && a.is_agent == b.is_agent;
+  }
+};
+
+// The change of one series over one or more intervals. The histogram stays encoded: sparse ones
+// take a fraction of the decoded form, and merging from bytes costs no more.
+struct StoredInterval {
+  uint64_t start_unix_ns = 0;
+  uint64_t end_unix_ns = 0;
+  proto::Int128 sum = 0;
+  std::string histogram;  // proto::Histogram::Encode; empty when there are no samples
+  int64_t min = 0;
+  int64_t max = 0;
+  int64_t last = 0;
+  uint64_t last_unix_ns = 0;
+  int8_t resolution = 0;
+  bool has_extremes = false;
+
+  static StoredInterval From(const proto::Distribution& delta, uint64_t start, uint64_t end);
+  // Exact. `out` takes the coarser scale and the finer resolution.
+  void AddTo(proto::Distribution* out) const;
+  void Merge(const StoredInterval& other);
+  size_t Bytes() const { return sizeof(*this) + histogram.capacity(); }
+};
+
+// Half open in the past: an interval belongs to the window when its end is in (from, to].
+struct Window {
+  uint64_t from_unix_ns = 0;
+  uint64_t to_unix_ns = 0;
+
+  bool Contains(uint64_t end) const { return end > from_unix_ns && end <= to_unix_ns; }
+  uint64_t Nanoseconds() const { return to_unix_ns - from_unix_ns; }
+};
+
+class StoredSeries {
+ public:
+  StoredSeries(std::shared_ptr<const ProducerInfo> producer, proto::SeriesKey key)
+      : producer_(std::move(producer)), key_(std::move(key)) {}
+
+  const proto::SeriesKey& key() const { return key_; }
+  const ProducerInfo& producer() const { return *producer_; }
+  const std::shared_ptr<const ProducerInfo>& shared_producer() const { return producer_; }
+  const Tiers<StoredInterval>& intervals() const { return intervals_; }
+  Tiers<StoredInterval>* mutable_intervals() { return &intervals_; }
+
+  // The value of a label as queries see it: the series' own, then the producer's resource labels,
+  // then host, service, instance, pid, outcome, error_type, kind, operation; "" when there is none.
+  std::string_view Label(std::string_view name) const;
+  // False when no interval of the window holds anything.
+  bool MergeInto(const Window& window, proto::Distribution* out) const;
+
+ private:
+  std::shared_ptr<const ProducerInfo> producer_;
+  proto::SeriesKey key_;
+  Tiers<StoredInterval> intervals_;
+};
+
+// `out` of MergeInto must begin like this, so that the first merge sets scale and resolution.
+proto::Distribution EmptyDistribution(int8_t resolution);
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_STORE_SERIES_H_
