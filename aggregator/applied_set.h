@@ -1,0 +1,81 @@
+// Which batches were applied: the memory behind "each batch takes effect once".
+//
+// Per (agent, epoch) the contiguous part 1..n and the ranges above it. Kept as long as the agent may
+// still send that epoch, repeated in the head of every archive file: neither retention nor
+// compaction of old files can make a batch look new. Not thread-safe.
+#ifndef RINGSIDE_AGGREGATOR_APPLIED_SET_H_
+#define RINGSIDE_AGGREGATOR_APPLIED_SET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "proto/batch.h"
+#include "proto/uuid.h"
+
+namespace ringside::aggregator {
+
+// Sequences of one epoch.
+class AppliedSet {
+ public:
+  // Ranges beyond the contiguous part. An honest agent sends in order and needs one or two.
+  static constexpr size_t kMaxRanges = 1024;
+
+  bool Contains(uint64_t sequence) const;
+  // False when `sequence` would need one range too many: the batch must wait until a gap closes.
+  bool HasRoomFor(uint64_t sequence) const;
+  // False when it was there already.
+  bool Add(uint64_t sequence);
+  void AddRange(uint64_t first, uint64_t last);
+  void Merge(const AppliedSet& other);
+
+  // 1..Contiguous() are all applied; 0: none.
+  uint64_t Contiguous() const { return contiguous_; }
+  // [first, last], disjoint, none adjacent, all above Contiguous() + 1.
+  const std::map<uint64_t, uint64_t>& ranges() const { return ranges_; }
+  bool empty() const { return contiguous_ == 0 && ranges_.empty(); }
+
+  friend bool operator==(const AppliedSet& a, const AppliedSet& b) {
+    return a.contiguous_ == b.contiguous_ && a.ranges_ == b.ranges_;
+  }
+
+ private:
+  uint64_t contiguous_ = 0;
+  std::map<uint64_t, uint64_t> ranges_;
+};
+
+// All epochs of all agents.
+class AppliedSets {
+ public:
+  // Epochs beyond these are not accepted (a new agent is refused) rather than old ones forgotten.
+  static constexpr size_t kMaxEpochs = 65536;
+  // An epoch without a batch for this long is closed, but only if its agent has a newer one.
+  static constexpr uint64_t kCloseAfterNs = 90ull * 24 * 3600 * 1000000000ull;
+
+  using Key = std::pair<proto::Uuid, uint64_t>;  // agent, epoch
+  struct Entry {
+    AppliedSet set;
+    uint64_t active_unix_ns = 0;  // the aggregator's clock at the last batch
+  };
+
+  bool Contains(const proto::BatchId& id) const;
+  bool HasRoomFor(const proto::BatchId& id) const;
+  // False when it was there already.
+  bool Add(const proto::BatchId& id, uint64_t now_unix_ns);
+  uint64_t Contiguous(const proto::Uuid& agent, uint64_t epoch) const;
+
+  void Merge(const AppliedSets& other);
+  void Restore(const Key& key, Entry entry);
+  // Forgets epochs that are closed; returns how many.
+  size_t CloseIdle(uint64_t now_unix_ns);
+
+  const std::map<Key, Entry>& entries() const { return entries_; }
+
+ private:
+  std::map<Key, Entry> entries_;
+};
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_APPLIED_SET_H_
