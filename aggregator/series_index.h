@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "aggregator/store_series.h"
@@ -34,19 +35,12 @@ class SeriesIndex {
   void Sweep(size_t count, const std::function<bool(StoredSeries*)>& visit);
 
  private:
-  struct Entry {
-    std::unique_ptr<StoredSeries> series;
-    size_t hash = 0;
-    size_t place_in_path = 0;  // in by_path_[path]
-  };
-
-  StoredSeries* Add(const std::shared_ptr<const ProducerInfo>& producer,
-                    const proto::SeriesKey& key, size_t hash);
   void Remove(size_t place);
+  void ForgetProducersWithoutSeries();
 
-  std::vector<Entry> series_;
-  std::unordered_multimap<size_t, size_t> by_hash_;  // hash -> place in series_
-  std::map<std::string, std::vector<StoredSeries*>, std::less<>> by_path_;
+  std::vector<std::unique_ptr<StoredSeries>> series_;
+  std::unordered_multimap<size_t, StoredSeries*> by_hash_;
+  std::map<std::string, std::unordered_set<StoredSeries*>, std::less<>> by_path_;
   std::unordered_multimap<proto::Uuid, std::weak_ptr<const ProducerInfo>> producers_;
   size_t sweep_place_ = 0;
 };

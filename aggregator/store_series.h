@@ -28,11 +28,10 @@ struct ProducerInfo {
   std::string instance;
   proto::LabelList labels;  // resource labels
   bool is_agent = false;
+  std::string pid_text;
 
-  friend bool operator==(const ProducerInfo& a, const ProducerInfo& b) {
-    return a.uuid == b.uuid && a.pid == b.pid && a.host == b.host && a.service == b.service &&
-           a.instance == b.instance && a.labels == b.labels && a.is_agent == b.is_agent;
-  }
+  // Resource labels, then host, service, instance, pid; "" when there is none.
+  std::string_view Label(std::string_view name) const;
 };
 
 // The change of one series over one or more intervals. The histogram stays encoded: sparse ones
@@ -76,8 +75,8 @@ class StoredSeries {
   const Tiers<StoredInterval>& intervals() const { return intervals_; }
   Tiers<StoredInterval>* mutable_intervals() { return &intervals_; }
 
-  // The value of a label as queries see it: the series' own, then the producer's resource labels,
-  // then host, service, instance, pid, outcome, error_type, kind, operation; "" when there is none.
+  // The value of a label as queries see it: the series' own; outcome, error_type, kind,
+  // operation; then what ProducerInfo::Label knows. "" when there is none.
   std::string_view Label(std::string_view name) const;
   // False when no interval of the window holds anything.
   bool MergeInto(const Window& window, proto::Distribution* out) const;

@@ -1,0 +1,123 @@
+#include "aggregator/series_index.h"
+
+#include <utility>
+
+namespace ringside::aggregator {
+namespace {
+
+class Hasher {
+ public:
+  void Add(std::string_view text) { Mix(std::hash<std::string_view>{}(text)); }
+  void Mix(size_t word) {
+    hash_ ^= word + size_t{0x9e3779b97f4a7c15} + (hash_ << 6) + (hash_ >> 2);
+  }
+  size_t hash() const { return hash_; }
+
+ private:
+  size_t hash_ = 0;
+};
+
+size_t HashOf(const ProducerInfo* producer, const proto::SeriesKey& key) {
+  Hasher hasher;
+  hasher.Mix(std::hash<const ProducerInfo*>{}(producer));
+  hasher.Add(key.path);
+  hasher.Mix((static_cast<size_t>(key.kind) << 24) | (static_cast<size_t>(key.outcome) << 16) |
+             (static_cast<size_t>(static_cast<uint8_t>(key.resolution)) << 8) |
+             static_cast<size_t>(key.is_signed));
+  hasher.Add(key.error_type);
+  hasher.Add(key.unit);
+  for (const auto& [name, value] : key.labels) {
+    hasher.Add(name);
+    hasher.Add(value);
+  }
+  return hasher.hash();
+}
+
+bool Describes(const ProducerInfo& info, const std::string& host,
+               const proto::ProducerDelta& delta) {
+  return info.host == host && info.pid == delta.pid && info.service == delta.service &&
+         info.instance == delta.instance && info.labels == delta.labels &&
+         info.is_agent == delta.is_agent;
+}
+
+}  // namespace
+
+bool NameMatches(std::string_view name, std::string_view path) {
+  if (name.empty() || name == path) return true;
+  return path.size() > name.size() && path.ends_with(name) &&
+         path[path.size() - name.size() - 1] == '/';
+}
+
+std::shared_ptr<const ProducerInfo> SeriesIndex::InternProducer(const std::string& host,
+                                                                const proto::ProducerDelta& delta) {
+  const auto [begin, end] = producers_.equal_range(delta.uuid);
+  for (auto it = begin; it != end; ++it) {
+    std::shared_ptr<const ProducerInfo> known = it->second.lock();
+    if (known != nullptr && Describes(*known, host, delta)) return known;
+  }
+  auto made = std::make_shared<const ProducerInfo>(
+      ProducerInfo{delta.uuid, delta.pid, host, delta.service, delta.instance, delta.labels,
+                   delta.is_agent, std::to_string(delta.pid)});
+  producers_.emplace(delta.uuid, made);
+  return made;
+}
+
+StoredSeries* SeriesIndex::FindOrAdd(const std::shared_ptr<const ProducerInfo>& producer,
+                                     const proto::SeriesKey& key) {
+  const size_t hash = HashOf(producer.get(), key);
+  const auto [begin, end] = by_hash_.equal_range(hash);
+  for (auto it = begin; it != end; ++it) {
+    if (&it->second->producer() == producer.get() && it->second->key() == key) return it->second;
+  }
+  series_.push_back(std::make_unique<StoredSeries>(producer, key));
+  StoredSeries* made = series_.back().get();
+  by_hash_.emplace(hash, made);
+  by_path_[key.path].insert(made);
+  return made;
+}
+
+void SeriesIndex::ForEach(std::string_view name,
+                          const std::function<void(const StoredSeries&)>& visit) const {
+  for (const auto& [path, all] : by_path_) {
+    if (!NameMatches(name, path)) continue;
+    for (const StoredSeries* series : all) visit(*series);
+  }
+}
+
+void SeriesIndex::Sweep(size_t count, const std::function<bool(StoredSeries*)>& visit) {
+  for (size_t done = 0; done < count && !series_.empty(); ++done) {
+    if (sweep_place_ >= series_.size()) {
+      sweep_place_ = 0;
+      ForgetProducersWithoutSeries();
+    }
+    if (visit(series_[sweep_place_].get())) {
+      ++sweep_place_;
+    } else {
+      Remove(sweep_place_);
+    }
+  }
+}
+
+void SeriesIndex::Remove(size_t place) {
+  StoredSeries* series = series_[place].get();
+  const auto [begin, end] = by_hash_.equal_range(HashOf(&series->producer(), series->key()));
+  for (auto it = begin; it != end; ++it) {
+    if (it->second == series) {
+      by_hash_.erase(it);
+      break;
+    }
+  }
+  const auto path = by_path_.find(series->key().path);
+  path->second.erase(series);
+  if (path->second.empty()) by_path_.erase(path);
+  std::swap(series_[place], series_.back());
+  series_.pop_back();
+}
+
+void SeriesIndex::ForgetProducersWithoutSeries() {
+  for (auto it = producers_.begin(); it != producers_.end();) {
+    it = it->second.expired() ? producers_.erase(it) : std::next(it);
+  }
+}
+
+}  // namespace ringside::aggregator
