@@ -79,6 +79,8 @@ class Histogram {
   // Sum of all buckets, the zero bucket included.
   uint64_t Count() const;
   uint64_t zero_count() const { return zero_count_; }
+  // Shifted to a coarser resolution at some time: values need not be integers.
+  bool fractional() const { return fractional_; }
   const BucketRange& positive() const { return positive_; }
   const BucketRange& negative() const { return negative_; }
 

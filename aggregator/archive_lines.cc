@@ -1,0 +1,251 @@
+#include "aggregator/archive_lines.h"
+
+#include "aggregator/json_text.h"
+#include "aggregator/utc_time.h"
+#include "proto/checksum.h"
+
+namespace ringside::aggregator {
+namespace {
+
+// Buckets are written as runs of neighbours; so many empty ones in a row end a run.
+constexpr int32_t kRunGap = 4;
+
+template <size_t kCount>
+void AppendReasons(std::string_view key, const std::array<uint64_t, kCount>& counts,
+                   const std::array<const char*, kCount>& names, JsonObject* object) {
+  JsonObject reasons(object->Key(key));
+  for (size_t i = 0; i < kCount; ++i) {
+    if (counts[i] != 0) reasons.Integer(names[i], counts[i]);
+  }
+  reasons.Close();
+}
+
+// [[first_index,[count,count,...]],...]
+void AppendBuckets(std::string_view key, const proto::BucketRange& range, JsonObject* object) {
+  const std::vector<proto::BucketRange::Bucket> filled = range.Filled();
+  if (filled.empty()) return;
+  std::string* out = object->Key(key);
+  const char* separator = "[[";
+  int32_t next = 0;
+  for (const auto& [index, count] : filled) {
+    if (separator[0] != '[' && index - next < kRunGap) {
+      for (; next < index; ++next) out->append(",0");
+      out->push_back(',');
+    } else {
+      out->append(separator);
+      AppendJsonInteger(int64_t{index}, out);
+      out->append(",[");
+      separator = "]],[";
+    }
+    AppendJsonInteger(count, out);
+    next = index + 1;
+  }
+  out->append("]]]");
+}
+
+void AppendApplied(const AppliedSets& applied, JsonObject* head) {
+  std::string* out = head->Key("applied");
+  char separator = '[';
+  for (const auto& [key, entry] : applied.entries()) {
+    out->push_back(separator);
+    separator = ',';
+    JsonObject object(out);
+    object.String("agent", proto::ToString(key.first));
+    object.Hex("epoch", key.second);
+    object.Integer("through", entry.set.Contiguous());
+    object.Key("ranges")->push_back('[');
+    bool is_first = true;
+    for (const auto& [first, last] : entry.set.ranges()) {
+      if (!is_first) out->push_back(',');
+      is_first = false;
+      out->push_back('[');
+      AppendJsonInteger(first, out);
+      out->push_back(',');
+      AppendJsonInteger(last, out);
+      out->push_back(']');
+    }
+    out->push_back(']');
+    object.Integer("active_unix_ns", entry.active_unix_ns);
+    object.Close();
+  }
+  if (separator == '[') out->push_back('[');
+  out->push_back(']');
+}
+
+// Ends a head or commit line, whose object is open: the chain value over `covered` and the line.
+uint64_t CloseChained(std::string_view stem, uint64_t previous, size_t covered_from,
+                      std::string* out) {
+  const uint64_t chain = proto::Checksum(std::string_view(*out).substr(covered_from),
+                                         ChainSeed(stem, previous));
+  out->append(kChainKey.substr(0, kChainKey.size() - 1));
+  AppendJsonHex(chain, out);
+  out->append("}\n");
+  return chain;
+}
+
+void Pack(std::string_view text, std::string* out) {
+  const auto size = static_cast<uint32_t>(text.size());
+  out->append(reinterpret_cast<const char*>(&size), sizeof size);
+  out->append(text);
+}
+
+// Equal text for equal series of one producer.
+void PackSeries(const proto::ProducerDelta& producer, const proto::SeriesKey& key,
+                std::string* out) {
+  out->assign(reinterpret_cast<const char*>(producer.uuid.bytes.data()),
+              producer.uuid.bytes.size());
+  Pack(producer.instance, out);
+  Pack(producer.service, out);
+  out->push_back(static_cast<char>(key.kind));
+  out->push_back(static_cast<char>(key.outcome));
+  out->push_back(static_cast<char>(key.resolution));
+  out->push_back(static_cast<char>(key.is_signed));
+  Pack(key.path, out);
+  Pack(key.error_type, out);
+  Pack(key.unit, out);
+  for (const auto& [name, value] : key.labels) {
+    Pack(name, out);
+    Pack(value, out);
+  }
+}
+
+}  // namespace
+
+std::string HeadLine(std::string_view stem, ArchiveHead* head) {
+  std::string line;
+  JsonObject object(&line);
+  object.String("type", "head");
+  object.Integer("format", static_cast<uint64_t>(head->format));
+  object.String("software_version", head->software_version);
+  object.String("created", FormatUtc(head->created_unix_ns));
+  object.Integer("created_unix_ns", head->created_unix_ns);
+  JsonObject previous(object.Key("previous"));
+  previous.String("file", head->previous.file);
+  previous.Integer("bytes", head->previous.bytes);
+  previous.Hex("chain", head->previous.chain);
+  previous.Close();
+  AppendApplied(head->applied, &object);
+  head->chain = CloseChained(stem, head->previous.chain, 0, &line);
+  return line;
+}
+
+uint64_t ArchiveLines::Append(const proto::Batch& batch, uint64_t previous, std::string* out) {
+  const size_t begin = out->size();
+  interval_start_ = FormatUtc(batch.interval_start_unix_ns);
+  interval_end_ = FormatUtc(batch.interval_end_unix_ns);
+  for (const proto::ProducerDelta& producer : batch.producers) {
+    AppendProducer(batch, producer, out);
+    for (const proto::SeriesDelta& delta : producer.series) {
+      AppendInterval(Define(batch, producer, delta.key, out), delta, out);
+    }
+    for (const proto::RequestRow& request : producer.requests) {
+      AppendRequestLine(batch.host, producer, request, out);
+      out->push_back('\n');
+    }
+    for (const proto::TimingRow& timing : producer.timings) {
+      const uint64_t series = Define(batch, producer, timing.key, out);
+      JsonObject object(out);
+      object.String("type", "timing");
+      object.Integer("series", series);
+      object.String("timestamp", FormatUtc(timing.start_unix_ns));
+      object.Integer("start_unix_ns", timing.start_unix_ns);
+      object.Signed("value", timing.value);
+      object.Close();
+      out->push_back('\n');
+    }
+  }
+  const uint64_t bytes = out->size() - begin;
+  JsonObject commit(out);
+  commit.String("type", "commit");
+  commit.String("agent", proto::ToString(batch.id.agent));
+  commit.Hex("epoch", batch.id.epoch);
+  commit.Integer("sequence", batch.id.sequence);
+  commit.String("host", batch.host);
+  commit.String("start", interval_start_);
+  commit.String("end", interval_end_);
+  commit.Integer("start_unix_ns", batch.interval_start_unix_ns);
+  commit.Integer("end_unix_ns", batch.interval_end_unix_ns);
+  commit.Integer("bytes", bytes);
+  commit.Hex("previous", previous);
+  return CloseChained(stem_, previous, begin, out);
+}
+
+uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
+                              const proto::SeriesKey& key, std::string* out) {
+  PackSeries(producer, key, &packed_);
+  const auto [found, is_new] = series_.try_emplace(packed_, series_.size() + 1);
+  if (!is_new) return found->second;
+  JsonObject object(out);
+  object.String("type", "series");
+  object.Integer("series", found->second);
+  object.String("path", key.path);
+  object.String("kind", ToString(key.kind));
+  object.String("unit", key.unit);
+  object.Signed("resolution", key.resolution);
+  object.Bool("signed", key.is_signed);
+  object.String("outcome", ToString(key.outcome));
+  object.String("error_type", key.error_type);
+  object.Labels("labels", key.labels);
+  object.Labels("resource_labels", producer.labels);
+  object.String("host", batch.host);
+  object.String("service", producer.service);
+  object.String("instance", producer.instance);
+  object.String("producer", proto::ToString(producer.uuid));
+  object.Close();
+  out->push_back('\n');
+  return found->second;
+}
+
+void ArchiveLines::AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
+                                  std::string* out) {
+  JsonObject object(out);
+  object.String("type", "producer");
+  object.String("producer", proto::ToString(producer.uuid));
+  object.String("host", batch.host);
+  object.String("service", producer.service);
+  object.String("instance", producer.instance);
+  object.Integer("pid", producer.pid);
+  object.Labels("resource_labels", producer.labels);
+  object.Integer("started_unix_ns", producer.started_unix_ns);
+  object.Bool("is_agent", producer.is_agent);
+  object.Bool("is_final", producer.is_final);
+  if (!producer.quarantine.empty()) object.String("quarantine", producer.quarantine);
+  const proto::ProducerTotals& totals = producer.totals;
+  object.Integer("recorded", totals.recorded);
+  AppendReasons("lost", totals.lost, proto::kLossReasonNames, &object);
+  object.Integer("detail_written", totals.detail_written);
+  object.Integer("detail_sent", totals.detail_sent);
+  AppendReasons("dropped", totals.dropped, proto::kDropReasonNames, &object);
+  object.Close();
+  out->push_back('\n');
+}
+
+void ArchiveLines::AppendInterval(uint64_t series, const proto::SeriesDelta& delta,
+                                  std::string* out) {
+  const proto::Distribution& d = delta.delta;
+  JsonObject object(out);
+  object.String("type", "interval");
+  object.Integer("series", series);
+  object.String("start", interval_start_);
+  object.String("end", interval_end_);
+  object.Integer("count", d.Count());
+  AppendJsonInteger(d.sum, object.Key("sum"));
+  if (d.has_extremes) {
+    object.Signed("min", d.min);
+    object.Signed("max", d.max);
+  }
+  if (d.last_unix_ns != 0) {
+    object.Signed("last", d.last);
+    object.Integer("last_unix_ns", d.last_unix_ns);
+  }
+  if (d.resolution != delta.key.resolution) object.Signed("resolution", d.resolution);
+  object.Signed("scale", d.histogram.scale());
+  if (d.histogram.zero_count() != 0) object.Integer("zero", d.histogram.zero_count());
+  AppendBuckets("buckets", d.histogram.positive(), &object);
+  AppendBuckets("negative", d.histogram.negative(), &object);
+  if (d.histogram.fractional()) object.Bool("fractional", true);
+  object.Close();
+  out->push_back('\n');
+}
+
+}  // namespace ringside::aggregator

@@ -1,0 +1,47 @@
+// Turns batches into the archive's lines: archive_format.h, docs/archive.md. One instance per file,
+// since it numbers the file's series. Not thread-safe.
+#ifndef RINGSIDE_AGGREGATOR_ARCHIVE_LINES_H_
+#define RINGSIDE_AGGREGATOR_ARCHIVE_LINES_H_
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "aggregator/archive_format.h"
+#include "proto/batch.h"
+
+namespace ringside::aggregator {
+
+// The head line of file `stem`, with newline. Sets head->chain.
+std::string HeadLine(std::string_view stem, ArchiveHead* head);
+// A request as people read it, without newline. In archive_request.cc.
+void AppendRequestLine(const std::string& host, const proto::ProducerDelta& producer,
+                       const proto::RequestRow& request, std::string* out);
+
+class ArchiveLines {
+ public:
+  explicit ArchiveLines(std::string stem) : stem_(std::move(stem)) {}
+
+  // Appends the batch's lines and its commit line, and returns the commit's chain value.
+  uint64_t Append(const proto::Batch& batch, uint64_t previous, std::string* out);
+  // Series defined so far: the memory that this instance needs follows it.
+  size_t series_count() const { return series_.size(); }
+
+ private:
+  // The number of a series, whose definition is written first where it has none yet.
+  uint64_t Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
+                  const proto::SeriesKey& key, std::string* out);
+  void AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
+                      std::string* out);
+  void AppendInterval(uint64_t series, const proto::SeriesDelta& delta, std::string* out);
+
+  std::string stem_;
+  std::unordered_map<std::string, uint64_t> series_;  // packed definition -> number
+  std::string packed_;                                // reused
+  std::string interval_start_;                        // of the batch at hand, as text
+  std::string interval_end_;
+};
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_ARCHIVE_LINES_H_
