@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <endian.h>
+
 #include "proto/histogram.h"
 
 namespace ringside::proto {
@@ -114,40 +116,95 @@ bool ReadBucket(Cursor* cursor, uint64_t* gap, uint64_t* count) {
   if (!cursor->Varint(&token)) return false;
   *gap = token >> kCountBits;
   *count = (token & kCountMask) + 1;
-  if (__builtin_expect(*count == kLongCount, 0)) {
-    uint64_t more = 0;
-    if (!cursor->Varint(&more)) return false;
-    if (__builtin_add_overflow(more, kLongCount, count)) return cursor->Fail("count above 64 bits");
-  }
+  if (*count != kLongCount) return true;
+  uint64_t more = 0;
+  if (!cursor->Varint(&more)) return false;
+  if (__builtin_add_overflow(more, kLongCount, count)) return cursor->Fail("count above 64 bits");
   return true;
+}
+
+// Eight buckets of one byte each, taken apart at once in a 64-bit word (byte i is bucket i).
+struct Octet {
+  uint64_t places;  // byte i: cells from the octet's start to bucket i
+  uint64_t counts;  // byte i: bucket i's count
+  uint64_t sum;     // of the counts
+
+  static constexpr uint64_t kOnes = 0x0101010101010101u;
+  static constexpr int kBuckets = 8;
+
+  // Whether all eight are of one byte: no byte goes on (0x80), no count is a long one.
+  static bool Fits(uint64_t word) {
+    const uint64_t long_counts = ((word & kOnes * kCountMask) + kOnes) & kOnes * kLongCount;
+    return ((word & kOnes * 0x80) | long_counts) == 0;
+  }
+
+  explicit Octet(uint64_t word) : counts((word & kOnes * kCountMask) + kOnes) {
+    // A product with kOnes is the running sum over the bytes; at most 8 * 16 here, so none carries.
+    const uint64_t steps = ((word >> kCountBits) & kOnes * 0x0f) + kOnes;
+    places = steps * kOnes - kOnes;
+    sum = (counts * kOnes) >> 56;
+  }
+  uint64_t LastPlace() const { return places >> 56; }
+};
+
+// Adds whole octets while they are simple and fit; leaves the rest to the caller.
+void AddOctets(Cursor* cursor, uint64_t span, uint64_t* cells, uint64_t* next, uint64_t* total) {
+  const uint8_t* at = cursor->at;
+  uint64_t first = *next;
+  while (cursor->end - at >= Octet::kBuckets) {
+    uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    word = le64toh(word);
+    if (!Octet::Fits(word)) break;
+    const Octet octet(word);
+    if (octet.LastPlace() >= span - first) break;
+    if (__builtin_add_overflow(*total, octet.sum, total)) {
+      *total -= octet.sum;
+      break;
+    }
+    uint64_t* const base = cells + first;
+    for (int i = 0; i < 64; i += 8) {
+      base[(octet.places >> i) & 0xff] += (octet.counts >> i) & 0xff;
+    }
+    first += octet.LastPlace() + 1;
+    at += Octet::kBuckets;
+    if (first == span) break;
+  }
+  cursor->at = at;
+  *next = first;
 }
 
 // Adds each bucket's count to its cell; `total` is what all counts sum up to so far.
 bool AddRun(Cursor* cursor, uint32_t span, uint64_t* cells, uint64_t* total) {
-  uint64_t next = 0;  // the cell after the one filled last
-  uint64_t sum = *total;
-  while (next < span) {
-    uint64_t gap = 0;
-    uint64_t count = 0;
-    if (!ReadBucket(cursor, &gap, &count)) return false;
-    if (gap >= span - next) return cursor->Fail("bucket beyond its run");
-    if (next == 0 && gap != 0) return cursor->Fail("run does not begin with a bucket");
-    if (__builtin_add_overflow(sum, count, &sum)) return cursor->Fail("count above 64 bits");
-    next += gap;
-    cells[next++] += count;
+  if (span == 0) return true;
+  if (cursor->at != cursor->end && *cursor->at > kCountMask) {
+    return cursor->Fail("run does not begin with a bucket");
   }
-  *total = sum;
-  return true;
+  uint64_t next = 0;  // the cell after the one filled last
+  while (true) {
+    AddOctets(cursor, span, cells, &next, total);
+    // One by one, past the long bucket that stopped the octets.
+    for (int i = 0; i < Octet::kBuckets; ++i) {
+      if (next == span) return true;
+      uint64_t gap = 0;
+      uint64_t count = 0;
+      if (!ReadBucket(cursor, &gap, &count)) return false;
+      if (gap >= span - next) return cursor->Fail("bucket beyond its run");
+      if (__builtin_add_overflow(*total, count, total)) return cursor->Fail("count above 64 bits");
+      next += gap;
+      cells[next++] += count;
+    }
+  }
 }
 
 // Takes back what AddRun added before it failed: the same walk, until it fails at the same place.
 void UndoRun(Cursor cursor, uint32_t span, uint64_t* cells, uint64_t total) {
+  if (cursor.at != cursor.end && *cursor.at > kCountMask) return;
   uint64_t next = 0;
   while (next < span) {
     uint64_t gap = 0;
     uint64_t count = 0;
-    if (!ReadBucket(&cursor, &gap, &count)) return;
-    if (gap >= span - next || (next == 0 && gap != 0)) return;
+    if (!ReadBucket(&cursor, &gap, &count) || gap >= span - next) return;
     if (__builtin_add_overflow(total, count, &total)) return;
     next += gap;
     cells[next++] -= count;
