@@ -15,11 +15,20 @@ constexpr uint8_t kScaleMask = 0x0f;
 constexpr uint8_t kVersionMask = 0x70;
 constexpr uint8_t kFractionalBit = 0x80;
 
-// A bucket is one varint, (gap << 3) | (count - 1) for counts 1 to 7; 7 in the low bits says that
-// count - 8 follows as a varint of its own. Most buckets of real data thus take one byte.
-constexpr int kCountBits = 3;
-constexpr uint64_t kCountMask = (1u << kCountBits) - 1;
-constexpr uint64_t kLongCount = kCountMask + 1;
+// A bucket is one varint, gap << count_bits | (count - 1); all ones in the low bits say that the
+// rest of the count follows as a varint of its own. `count_bits` is chosen so that neither is
+// common: most buckets take one byte, or two where counts are large. It follows from the contents,
+// so that there is one form only.
+constexpr int kLeastCountBits = 3;
+constexpr int kMostCountBits = 40;  // with the widest gap it still fits into 64 bits
+
+int CountBitsFor(uint64_t total, uint64_t filled) {
+  const uint64_t mean = total / filled;
+  const uint64_t thrice =
+      mean > (UINT64_MAX >> 2) ? UINT64_MAX : mean * 3 + total % filled * 3 / filled;
+  const int bits = 64 - __builtin_clzll(thrice | 1);
+  return std::clamp(bits, kLeastCountBits, kMostCountBits);
+}
 
 void PutVarint(uint64_t value, std::string* out) {
   while (value >= 0x80) {
@@ -75,6 +84,9 @@ struct Head {
   uint64_t zero_count = 0;
   Run positive;
   Run negative;
+  int count_bits = kLeastCountBits;
+
+  bool HasBuckets() const { return positive.span + negative.span != 0; }
 };
 
 bool ReadRun(Cursor* cursor, int scale, Run* run) {
@@ -104,129 +116,162 @@ bool ReadHead(Cursor* cursor, Head* head) {
   if (!cursor->Varint(&head->zero_count)) return false;
   if (!ReadRun(cursor, head->scale, &head->positive)) return false;
   if (!ReadRun(cursor, head->scale, &head->negative)) return false;
-  // Zero has no fraction: the bit without a bucket would be a second form of the same content.
-  if (head->fractional && head->positive.span == 0 && head->negative.span == 0) {
-    return cursor->Fail("fractional without buckets");
+  if (!head->HasBuckets()) {
+    // Zero has no fraction: the bit without a bucket would be a second form of the same content.
+    return head->fractional ? cursor->Fail("fractional without buckets") : true;
   }
+  uint64_t count_bits = 0;
+  if (!cursor->Varint(&count_bits)) return false;
+  if (count_bits < kLeastCountBits || count_bits > kMostCountBits) {
+    return cursor->Fail("count bits out of range");
+  }
+  head->count_bits = static_cast<int>(count_bits);
   return true;
 }
 
-bool ReadBucket(Cursor* cursor, uint64_t* gap, uint64_t* count) {
-  uint64_t token = 0;
-  if (!cursor->Varint(&token)) return false;
-  *gap = token >> kCountBits;
-  *count = (token & kCountMask) + 1;
-  if (*count != kLongCount) return true;
-  uint64_t more = 0;
-  if (!cursor->Varint(&more)) return false;
-  if (__builtin_add_overflow(more, kLongCount, count)) return cursor->Fail("count above 64 bits");
-  return true;
-}
-
-// Eight buckets of one byte each, taken apart at once in a 64-bit word (byte i is bucket i).
-struct Octet {
-  uint64_t places;  // byte i: cells from the octet's start to bucket i
-  uint64_t counts;  // byte i: bucket i's count
-  uint64_t sum;     // of the counts
-
-  static constexpr uint64_t kOnes = 0x0101010101010101u;
-  static constexpr int kBuckets = 8;
-
-  // Whether all eight are of one byte: no byte goes on (0x80), no count is a long one.
-  static bool Fits(uint64_t word) {
-    const uint64_t long_counts = ((word & kOnes * kCountMask) + kOnes) & kOnes * kLongCount;
-    return ((word & kOnes * 0x80) | long_counts) == 0;
-  }
-
-  explicit Octet(uint64_t word) : counts((word & kOnes * kCountMask) + kOnes) {
-    // A product with kOnes is the running sum over the bytes; at most 8 * 16 here, so none carries.
-    const uint64_t steps = ((word >> kCountBits) & kOnes * 0x0f) + kOnes;
-    places = steps * kOnes - kOnes;
-    sum = (counts * kOnes) >> 56;
-  }
-  uint64_t LastPlace() const { return places >> 56; }
+// What the buckets of both runs sum up to.
+struct Tally {
+  uint64_t total;  // begins with the zero count
+  uint64_t filled = 0;
 };
 
-// Adds whole octets while they are simple and fit; leaves the rest to the caller.
-void AddOctets(Cursor* cursor, uint64_t span, uint64_t* cells, uint64_t* next, uint64_t* total) {
-  const uint8_t* at = cursor->at;
-  uint64_t first = *next;
-  while (cursor->end - at >= Octet::kBuckets) {
-    uint64_t word = 0;
-    std::memcpy(&word, at, sizeof word);
-    word = le64toh(word);
-    if (!Octet::Fits(word)) break;
-    const Octet octet(word);
-    if (octet.LastPlace() >= span - first) break;
-    if (__builtin_add_overflow(*total, octet.sum, total)) {
-      *total -= octet.sum;
-      break;
-    }
-    uint64_t* const base = cells + first;
-    for (int i = 0; i < 64; i += 8) {
-      base[(octet.places >> i) & 0xff] += (octet.counts >> i) & 0xff;
-    }
-    first += octet.LastPlace() + 1;
-    at += Octet::kBuckets;
-    if (first == span) break;
-  }
-  cursor->at = at;
-  *next = first;
-}
+// Adds buckets to the cells of one run, or takes them away again.
+class RunReader {
+ public:
+  RunReader(int count_bits, Cursor* cursor, Tally* tally)
+      : cursor_(cursor), tally_(tally), count_bits_(count_bits) {}
 
-// Adds each bucket's count to its cell; `total` is what all counts sum up to so far.
-bool AddRun(Cursor* cursor, uint32_t span, uint64_t* cells, uint64_t* total) {
-  if (span == 0) return true;
-  if (cursor->at != cursor->end && *cursor->at > kCountMask) {
-    return cursor->Fail("run does not begin with a bucket");
+  bool Add(uint32_t span, uint64_t* cells) {
+    uint64_t next = 0;  // the cell after the one filled last
+    while (next < span) {
+      // One by one as far as the first, or past the long bucket that stopped the octets.
+      for (int i = next == 0 ? 1 : Octet::kBuckets; i > 0 && next < span; --i) {
+        if (!AddOne(span, 1, cells, &next)) return false;
+      }
+      if (count_bits_ <= Octet::kMostCountBits) AddOctets(span, cells, &next);
+    }
+    return true;
   }
-  uint64_t next = 0;  // the cell after the one filled last
-  while (true) {
-    AddOctets(cursor, span, cells, &next, total);
-    // One by one, past the long bucket that stopped the octets.
-    for (int i = 0; i < Octet::kBuckets; ++i) {
-      if (next == span) return true;
-      uint64_t gap = 0;
-      uint64_t count = 0;
-      if (!ReadBucket(cursor, &gap, &count)) return false;
-      if (gap >= span - next) return cursor->Fail("bucket beyond its run");
-      if (__builtin_add_overflow(*total, count, total)) return cursor->Fail("count above 64 bits");
-      next += gap;
-      cells[next++] += count;
+
+  // Takes back what Add added before it failed: the same walk, as far as the same place.
+  void Undo(uint32_t span, uint64_t* cells) {
+    uint64_t next = 0;
+    while (next < span && AddOne(span, ~uint64_t{0}, cells, &next)) {
     }
   }
-}
 
-// Takes back what AddRun added before it failed: the same walk, until it fails at the same place.
-void UndoRun(Cursor cursor, uint32_t span, uint64_t* cells, uint64_t total) {
-  if (cursor.at != cursor.end && *cursor.at > kCountMask) return;
-  uint64_t next = 0;
-  while (next < span) {
-    uint64_t gap = 0;
-    uint64_t count = 0;
-    if (!ReadBucket(&cursor, &gap, &count) || gap >= span - next) return;
-    if (__builtin_add_overflow(total, count, &total)) return;
-    next += gap;
-    cells[next++] -= count;
+ private:
+  // Eight buckets of one byte each, taken apart at once in a 64-bit word (byte i is bucket i).
+  struct Octet {
+    static constexpr uint64_t kOnes = 0x0101010101010101u;
+    static constexpr int kBuckets = 8;
+    static constexpr int kMostCountBits = 7;
+
+    uint64_t places;  // byte i: cells from the octet's start to bucket i
+    uint64_t counts;  // byte i: bucket i's count
+
+    // Whether all eight are of one byte: none goes on (0x80), no count is a long one.
+    static bool Fits(uint64_t word, int count_bits) {
+      const uint64_t count_mask = kOnes * ((1u << count_bits) - 1);
+      const uint64_t long_counts = ((word & count_mask) + kOnes) & (kOnes << count_bits);
+      return ((word & kOnes * 0x80) | long_counts) == 0;
+    }
+    Octet(uint64_t word, int count_bits) {
+      const uint64_t count_mask = kOnes * ((1u << count_bits) - 1);
+      counts = (word & count_mask) + kOnes;
+      // A product with kOnes is the running sum over the bytes: at most 8 * 16, so none carries.
+      const uint64_t steps = ((word & ~count_mask) >> count_bits) + kOnes;
+      places = steps * kOnes - kOnes;
+    }
+    uint64_t LastPlace() const { return places >> 56; }
+    uint64_t Sum() const {
+      constexpr uint64_t kEven = 0x00ff00ff00ff00ffu;
+      return (((counts & kEven) + (counts >> 8 & kEven)) * 0x0001000100010001u) >> 48;
+    }
+  };
+
+  bool AddOne(uint64_t span, uint64_t sign, uint64_t* cells, uint64_t* next) {
+    uint64_t token = 0;
+    if (!cursor_->Varint(&token)) return false;
+    const uint64_t gap = token >> count_bits_;
+    uint64_t count = (token & CountMask()) + 1;
+    if (count > CountMask()) {
+      uint64_t more = 0;
+      if (!cursor_->Varint(&more)) return false;
+      if (__builtin_add_overflow(more, count, &count)) return cursor_->Fail("count above 64 bits");
+    }
+    if (*next == 0 && gap != 0) return cursor_->Fail("run does not begin with a bucket");
+    if (gap >= span - *next) return cursor_->Fail("bucket beyond its run");
+    uint64_t total = 0;
+    if (__builtin_add_overflow(tally_->total, count, &total)) {
+      return cursor_->Fail("count above 64 bits");
+    }
+    tally_->total = total;
+    ++tally_->filled;
+    *next += gap;
+    cells[(*next)++] += count * sign;
+    return true;
   }
-}
+
+  // Whole octets while they are simple and fit; the rest is left to AddOne.
+  void AddOctets(uint64_t span, uint64_t* cells, uint64_t* next) {
+    const uint8_t* at = cursor_->at;
+    const uint8_t* const end = cursor_->end;
+    const int count_bits = count_bits_;
+    uint64_t first = *next;
+    uint64_t total = tally_->total;
+    while (end - at >= Octet::kBuckets && first < span) {
+      uint64_t word = 0;
+      std::memcpy(&word, at, sizeof word);
+      word = le64toh(word);
+      if (!Octet::Fits(word, count_bits)) break;
+      const Octet octet(word, count_bits);
+      if (octet.LastPlace() >= span - first) break;
+      uint64_t sum = 0;
+      if (__builtin_add_overflow(total, octet.Sum(), &sum)) break;
+      total = sum;
+      uint64_t* const base = cells + first;
+      const auto add = [&octet, base](int shift) {
+        base[octet.places >> shift & 0xff] += octet.counts >> shift & 0xff;
+      };
+      add(0), add(8), add(16), add(24);  // written out: a loop would shift by a variable
+      add(32), add(40), add(48), add(56);
+      first += octet.LastPlace() + 1;
+      at += Octet::kBuckets;
+      tally_->filled += Octet::kBuckets;
+    }
+    tally_->total = total;
+    cursor_->at = at;
+    *next = first;
+  }
+
+  uint64_t CountMask() const { return (uint64_t{1} << count_bits_) - 1; }
+
+  Cursor* cursor_;
+  Tally* tally_;
+  int count_bits_;
+};
 
 // Both runs, and nothing behind them. On error the cells are as they were.
 bool AddRuns(Cursor* cursor, const Head& head, uint64_t* positive, uint64_t* negative) {
-  const Cursor positive_start = *cursor;
-  uint64_t total = head.zero_count;
-  if (!AddRun(cursor, head.positive.span, positive, &total)) {
-    UndoRun(positive_start, head.positive.span, positive, head.zero_count);
-    return false;
+  Cursor undo_cursor = *cursor;
+  Tally tally{head.zero_count};
+  RunReader reader(head.count_bits, cursor, &tally);
+  const bool has_positive = reader.Add(head.positive.span, positive);
+  if (has_positive && reader.Add(head.negative.span, negative)) {
+    const uint64_t in_buckets = tally.total - head.zero_count;
+    if (cursor->at != cursor->end) {
+      cursor->Fail("trailing bytes");
+    } else if (head.HasBuckets() && CountBitsFor(in_buckets, tally.filled) != head.count_bits) {
+      cursor->Fail("count bits do not fit the counts");
+    } else {
+      return true;
+    }
   }
-  const Cursor negative_start = *cursor;
-  const uint64_t positive_total = total;
-  if (AddRun(cursor, head.negative.span, negative, &total)) {
-    if (cursor->at == cursor->end) return true;
-    cursor->Fail("trailing bytes");
-  }
-  UndoRun(negative_start, head.negative.span, negative, positive_total);
-  UndoRun(positive_start, head.positive.span, positive, head.zero_count);
+  Tally undo_tally{head.zero_count};
+  RunReader undo(head.count_bits, &undo_cursor, &undo_tally);
+  undo.Undo(head.positive.span, positive);
+  if (has_positive) undo.Undo(head.negative.span, negative);
   return false;
 }
 
@@ -261,7 +306,8 @@ void PutRun(const Run& run, std::string* out) {
   if (run.span != 0) PutVarint(ZigZag(run.first), out);
 }
 
-void PutBuckets(const Window& window, std::string* out) {
+void PutBuckets(const Window& window, int count_bits, std::string* out) {
+  const uint64_t most = (uint64_t{1} << count_bits) - 1;
   uint64_t gap = 0;
   for (uint32_t i = 0; i < window.run.span; ++i) {
     const uint64_t count = window.cells[i];
@@ -269,9 +315,16 @@ void PutBuckets(const Window& window, std::string* out) {
       ++gap;
       continue;
     }
-    PutVarint(gap << kCountBits | std::min(count - 1, kCountMask), out);
-    if (count >= kLongCount) PutVarint(count - kLongCount, out);
+    PutVarint(gap << count_bits | std::min(count - 1, most), out);
+    if (count > most) PutVarint(count - most - 1, out);
     gap = 0;
+  }
+}
+
+void Tell(const Window& window, Tally* tally) {
+  for (uint32_t i = 0; i < window.run.span; ++i) {
+    tally->total += window.cells[i];
+    tally->filled += window.cells[i] != 0 ? 1 : 0;
   }
 }
 
@@ -280,13 +333,19 @@ void PutBuckets(const Window& window, std::string* out) {
 void Histogram::Encode(std::string* out) const {
   const Window positive = WindowOf(positive_);
   const Window negative = WindowOf(negative_);
-  const bool fractional = fractional_ && positive.run.span + negative.run.span != 0;
+  Tally tally{0};
+  Tell(positive, &tally);
+  Tell(negative, &tally);
+  const bool fractional = fractional_ && tally.filled != 0;
   out->push_back(static_cast<char>(scale_ | (fractional ? kFractionalBit : 0)));
   PutVarint(zero_count_, out);
   PutRun(positive.run, out);
   PutRun(negative.run, out);
-  PutBuckets(positive, out);
-  PutBuckets(negative, out);
+  if (tally.filled == 0) return;
+  const int count_bits = CountBitsFor(tally.total, tally.filled);
+  PutVarint(static_cast<uint64_t>(count_bits), out);
+  PutBuckets(positive, count_bits, out);
+  PutBuckets(negative, count_bits, out);
 }
 
 Result<Histogram> Histogram::Decode(std::string_view bytes, size_t max_cells) {
