@@ -18,7 +18,7 @@
 
 namespace ringside::aggregator {
 
-// Keeps the order of fields as documented; converts to and from nlohmann::json.
+// Keeps the order of fields as documented; converts to nlohmann::json where that is wanted.
 using Json = nlohmann::ordered_json;
 
 // Decoded name=value pairs, in order; a name may come more than once.
@@ -26,7 +26,7 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 // Either the last `last_ns`, or from..to; `to` absent: the last closed interval.
 struct TimeRange {
-  uint64_t last_ns = 0;
+  uint64_t last_ns = 0;  // 0: not given
   std::optional<uint64_t> from_unix_ns;
   std::optional<uint64_t> to_unix_ns;
 };
@@ -55,12 +55,20 @@ proto::Result<Json> AnswerQuery(const Store& store, const QueryRequest& request,
 // Shared with reports.
 proto::Status ParseWhere(std::string_view text, std::vector<LabelMatch>* where);
 proto::Status ParseLabelNames(std::string_view text, std::vector<std::string>* names);
+proto::Result<size_t> ParseCount(std::string_view text, size_t most);
 // Takes last, from and to; `handled` says whether the name was one of them.
 proto::Status ParseTimeParameter(const std::string& name, const std::string& value,
                                  TimeRange* range, bool* handled);
+// Fills in the default and refuses what contradicts itself.
+proto::Status FinishRange(TimeRange* range);
 proto::Result<Window> ResolveWindow(const Store& store, const TimeRange& range,
                                     uint64_t now_unix_ns);
 Json WindowToJson(const Window& window);
+Json LabelsToJson(const proto::LabelList& labels);
+// null where there is no value; counts are whole numbers.
+Json StatToJson(const Stat& stat, const Row& row);
+// Of the coarsest scale among the rows.
+double ErrorBoundOf(const std::vector<Row>& rows);
 
 }  // namespace ringside::aggregator
 

@@ -59,6 +59,7 @@ struct Row {
   std::string unit;
   proto::LabelList labels;
   proto::Distribution timed;
+  double total_ns = 0;  // durations: the sum over all outcomes
   uint64_t ok = 0;
   uint64_t errors = 0;
   uint64_t aborted = 0;

@@ -39,8 +39,8 @@ inline constexpr std::string_view kDefaultStats = "count,rate,mean,p50,p95,p99,m
 proto::Result<Stat> ParseStat(std::string_view text);
 // Absent when the row has no sample, or its kind no such statistic. In the row's unit.
 std::optional<double> ValueOf(const Stat& stat, const Row& row);
-// Unit of the statistic's values for a row of this unit: "s", "By", "1", "1/s", "" for counts.
-std::string UnitOf(const Stat& stat, const std::string& row_unit);
+// What FormatValue needs to know of the statistic's values: "s", "By", "1/s", "%", "" for counts.
+std::string UnitOf(const Stat& stat, const Row& row);
 
 }  // namespace ringside::aggregator
 
