@@ -1,0 +1,98 @@
+// The entry point: splits off the command of `ringside run -- COMMAND`, parses, runs one command.
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "proto/version.h"
+
+namespace ringside::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  ringside run -- ./worker --its options     one command, watched from start to end\n"
+    "  ringside up                                agent and aggregator on this machine\n"
+    "  ringside query                             what all workers do, last 10 minutes\n"
+    "  ringside query transcribe --by model       one operation, compared by model\n"
+    "  ringside report --requests 20              where the time of the last requests went\n"
+    "\n"
+    "Exit codes: 0 ok, 1 failed, 2 the command line was wrong (run: those of COMMAND).\n"
+    "RINGSIDE_SERVER names the server that query, report and ledger ask.";
+
+// One line: what was wrong, and where its help is.
+std::string UsageMessage(const CLI::App& app, const CLI::Error& error) {
+  std::string command = "ringside";
+  for (const CLI::App* sub : app.get_subcommands()) {
+    command += " " + sub->get_name();
+  }
+  return error.what() + std::string(" (see ") + command + " --help)";
+}
+
+// CLI11 names what is missing or too much; unknown words are told apart here.
+std::string Explain(const CLI::App& app, const CLI::Error& error) {
+  if (error.get_name() == "ExtrasError") {
+    const std::vector<std::string> extras = app.remaining(true);
+    if (!extras.empty()) {
+      const bool flag = extras.front().starts_with("-");
+      const bool command = app.get_subcommands().empty() && !flag;
+      const char* kind = flag ? "option" : command ? "command" : "argument";
+      const CLI::ParseError named(std::string("unknown ") + kind + " " + extras.front(),
+                                  CLI::ExitCodes::ExtrasError);
+      return UsageMessage(app, named);
+    }
+  }
+  if (error.get_name() == "RequiredError" && app.get_subcommands().empty()) {
+    return UsageMessage(app, CLI::ParseError("no command given", CLI::ExitCodes::RequiredError));
+  }
+  return UsageMessage(app, error);
+}
+
+int Main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::vector<std::string> command;
+  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+  if (!arguments.empty() && arguments.front() == "run" && separator != arguments.end()) {
+    command.assign(separator + 1, arguments.end());
+    arguments.erase(separator, arguments.end());
+  }
+
+  CLI::App app{"Ringside shows where the time, memory and GPU of worker processes go."};
+  app.name("ringside");
+  app.set_version_flag("--version", std::string("ringside ") + proto::kVersion);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  Action action;
+  AddRun(&app, command, &action);
+  AddUp(&app, &action);
+  AddAgent(&app, &action);
+  AddAggregator(&app, &action);
+  AddQuery(&app, &action);
+  AddReport(&app, &action);
+  AddLedger(&app, &action);
+  try {
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    app.parse(arguments);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    PrintError(Explain(app, error));
+    return kExitUsage;
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace ringside::cli
+
+int main(int argc, char** argv) {
+  try {
+    return ringside::cli::Main(argc, argv);
+  } catch (const std::exception& error) {
+    return ringside::cli::Fail(error.what());
+  }
+}
