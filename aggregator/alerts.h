@@ -50,6 +50,7 @@ class AlertEngine {
   using ActiveAlerts = std::map<proto::LabelList, Active>;  // by the measured labels
 
   void EvaluateRule(size_t index, uint64_t now, const Store& store);
+  static void PutAlert(const Rule& rule, const Active& active, nlohmann::ordered_json* out);
   void Tell(const Rule& rule, const Active& active, const char* status, uint64_t now);
 
   const std::vector<Rule> rules_;
