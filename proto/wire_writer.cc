@@ -1,6 +1,7 @@
 // Structs to frames: docs/wire.md describes every array.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -218,10 +219,18 @@ class BatchPacker {
   void PackAttribute(const std::string& value) { PackText(value, rows_.packer()); }
   void PackAttribute(int64_t value) { rows_->pack_int64(value); }
   void PackAttribute(bool value) { PackBool(value); }
+  // By hand: the packer's own pack_double() turns 2.0 into the integer 2.
+  void PackDouble(double value) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    rows_.bytes() += '\xcb';
+    for (int shift = 56; shift >= 0; shift -= 8) rows_.bytes() += static_cast<char>(bits >> shift);
+  }
+
   // JSON, where attributes end, has no such numbers: they travel under their names.
   void PackAttribute(double value) {
     if (std::isfinite(value)) {
-      rows_->pack_double(value);
+      PackDouble(value);
     } else if (std::isnan(value)) {
       PackText("NaN", rows_.packer());
     } else {
