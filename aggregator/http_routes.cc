@@ -1,0 +1,150 @@
+#include "aggregator/http_routes.h"
+
+#include <array>
+#include <exception>
+#include <set>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "aggregator/alerts.h"
+#include "aggregator/http_target.h"
+#include "aggregator/ledger.h"
+#include "aggregator/query.h"
+#include "aggregator/report.h"
+#include "aggregator/store.h"
+#include "aggregator/utc_time.h"
+
+namespace ringside::aggregator {
+namespace {
+
+constexpr const char* kJsonType = "application/json";
+
+// Names and labels come from workers and need not be UTF-8.
+template <typename JsonType>
+HttpResponse JsonResponse(unsigned status, const JsonType& json) {
+  return {status, kJsonType, json.dump(-1, ' ', false, JsonType::error_handler_t::replace) + "\n",
+          ""};
+}
+
+HttpResponse ErrorResponse(unsigned status, const std::string& message) {
+  return JsonResponse(status, Json{{"error", message}});
+}
+
+template <typename JsonType>
+HttpResponse ResultResponse(const proto::Result<JsonType>& result) {
+  return result.ok() ? JsonResponse(200, *result) : ErrorResponse(400, result.message());
+}
+
+uint64_t Now(const HttpSources& sources) {
+  return sources.now_unix_ns ? sources.now_unix_ns() : SystemUnixNs();
+}
+
+HttpResponse RespondQuery(const HttpSources& sources, const Target& target) {
+  const proto::Result<QueryRequest> request = ParseQueryRequest(target.parameters);
+  if (!request) return ErrorResponse(400, request.message());
+  return ResultResponse(AnswerQuery(*sources.store, *request, Now(sources)));
+}
+
+HttpResponse RespondReport(const HttpSources& sources, const Target& target) {
+  const proto::Result<ReportRequest> request = ParseReportRequest(target.parameters);
+  if (!request) return ErrorResponse(400, request.message());
+  return ResultResponse(AnswerReport(*sources.store, *request, Now(sources)));
+}
+
+HttpResponse RespondLedger(const HttpSources& sources, const Target& /*target*/) {
+  if (sources.ledger == nullptr) return ErrorResponse(404, "this server keeps no ledger");
+  return JsonResponse(200, sources.ledger->ToJson());
+}
+
+HttpResponse RespondAlerts(const HttpSources& sources, const Target& /*target*/) {
+  if (sources.alerts == nullptr) return ErrorResponse(404, "this server has no rules");
+  return JsonResponse(200, sources.alerts->ToJson());
+}
+
+HttpResponse RespondHealth(const HttpSources& /*sources*/, const Target& /*target*/) {
+  return JsonResponse(200, Json{{"status", "ok"}});
+}
+
+HttpResponse RespondReady(const HttpSources& sources, const Target& /*target*/) {
+  const proto::Status status = sources.ready ? sources.ready() : proto::Status();
+  if (!status.ok()) return ErrorResponse(503, status.message());
+  return JsonResponse(200, Json{{"status", "ready"}});
+}
+
+HttpResponse RespondIndex(const HttpSources& sources, const Target& target);
+
+struct Route {
+  const char* path;
+  HttpResponse (*respond)(const HttpSources&, const Target&);
+  bool takes_parameters;
+  const char* what;
+};
+
+constexpr std::array<Route, 7> kRoutes = {{
+    {"/", RespondIndex, false, "this page"},
+    {"/api/v1/query", RespondQuery, true, "statistics of operations, values and machine samples"},
+    {"/api/v1/report", RespondReport, true, "time shares, bottlenecks and the last requests"},
+    {"/api/v1/ledger", RespondLedger, false, "proof that every sample is accounted for"},
+    {"/api/v1/alerts", RespondAlerts, false, "rules, and what is pending or firing"},
+    {"/healthz", RespondHealth, false, "the server lives"},
+    {"/readyz", RespondReady, false, "the server takes in data"},
+}};
+
+HttpResponse RespondIndex(const HttpSources& sources, const Target& /*target*/) {
+  std::string rows;
+  for (const Route& route : kRoutes) {
+    rows += "<li><a href=\"" + EscapeHtml(route.path) + "\"><code>" + EscapeHtml(route.path) +
+            "</code></a> " + EscapeHtml(route.what) + "</li>\n";
+  }
+  std::set<std::string> operations;
+  constexpr size_t kMaxListed = 200;
+  sources.store->ForEachSeries("", [&](const StoredSeries& series) {
+    if (operations.size() < kMaxListed) operations.insert(series.key().path);
+  });
+  std::string names;
+  for (const std::string& name : operations) {
+    const std::string target = EncodeTarget("/api/v1/query", {{"name", name}});
+    names += "<li><a href=\"" + EscapeHtml(target) + "\">" + EscapeHtml(name) + "</a></li>\n";
+  }
+  return {200, "text/html; charset=utf-8",
+          "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Ringside</title>"
+          "</head>\n<body><h1>Ringside " RINGSIDE_VERSION "</h1>\n<ul>\n" +
+              rows + "</ul>\n<h2>Operations, values and samples</h2>\n<ul>\n" + names +
+              "</ul></body></html>\n",
+          ""};
+}
+
+HttpResponse RespondChecked(const HttpSources& sources, const HttpRequestView& request) {
+  if (!IsLoopbackHostHeader(request.host)) {
+    return ErrorResponse(403, "the Host header must name loopback, such as 127.0.0.1");
+  }
+  const proto::Result<Target> target = ParseTarget(request.target);
+  if (!target) return ErrorResponse(400, target.message());
+  for (const Route& route : kRoutes) {
+    if (target->path != route.path) continue;
+    if (request.method != "GET") {
+      HttpResponse response = ErrorResponse(405, "only GET is answered here");
+      response.allow = "GET";
+      return response;
+    }
+    if (!route.takes_parameters && !target->parameters.empty()) {
+      return ErrorResponse(400, std::string(route.path) + " takes no parameters");
+    }
+    return route.respond(sources, *target);
+  }
+  return ErrorResponse(404, "nothing at this path; / lists what there is");
+}
+
+}  // namespace
+
+HttpResponse Respond(const HttpSources& sources, const HttpRequestView& request) {
+  try {
+    return RespondChecked(sources, request);
+  } catch (const std::exception& error) {
+    return ErrorResponse(500, std::string("the answer could not be made: ") + error.what());
+  }
+}
+
+}  // namespace ringside::aggregator
