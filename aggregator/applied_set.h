@@ -1,7 +1,7 @@
 // Which batches were applied: the memory behind "each batch takes effect once".
 //
-// Per (agent, epoch) the contiguous part 1..n and the ranges above it. Kept as long as the agent may
-// still send that epoch, repeated in the head of every archive file: neither retention nor
+// Per (agent, epoch) the contiguous part 1..n and the ranges above it. Kept as long as the agent
+// may still send that epoch, repeated in the head of every archive file: neither retention nor
 // compaction of old files can make a batch look new. Not thread-safe.
 #ifndef RINGSIDE_AGGREGATOR_APPLIED_SET_H_
 #define RINGSIDE_AGGREGATOR_APPLIED_SET_H_

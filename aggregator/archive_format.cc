@@ -1,12 +1,12 @@
 #include "aggregator/archive_format.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+
+#include <time.h>
 
 #include "aggregator/json_text.h"
 #include "proto/checksum.h"

@@ -11,14 +11,16 @@
 //   timing     the raw record of a bare operation or value
 //   commit     closes a batch: identity, size, checksum
 //
-// A batch is its lines and then its commit. It counts only with its commit, and the commit only when
-// its checksum is right:
+// A batch is its lines and then its commit. It counts only with its commit, and the commit only
+// when its checksum is right:
 //
-//   chain = Checksum(the batch's lines and the commit line up to its "chain" member, Seed(stem, previous))
+//   chain = Checksum(the batch's lines and the commit line up to its "chain" member, Seed(stem,
+//   previous))
 //
 // `previous` is the chain value of the commit (or head) before it, and is written in the line: each
-// batch proves itself, and together they prove that none is missing. The seed holds the file's name,
-// so that bytes of another file never count. The head is chained in the same way, over its own line.
+// batch proves itself, and together they prove that none is missing. The seed holds the file's
+// name, so that bytes of another file never count. The head is chained in the same way, over its
+// own line.
 #ifndef RINGSIDE_AGGREGATOR_ARCHIVE_FORMAT_H_
 #define RINGSIDE_AGGREGATOR_ARCHIVE_FORMAT_H_
 

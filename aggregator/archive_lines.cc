@@ -75,8 +75,8 @@ void AppendApplied(const AppliedSets& applied, JsonObject* head) {
 // Ends a head or commit line, whose object is open: the chain value over `covered` and the line.
 uint64_t CloseChained(std::string_view stem, uint64_t previous, size_t covered_from,
                       std::string* out) {
-  const uint64_t chain = proto::Checksum(std::string_view(*out).substr(covered_from),
-                                         ChainSeed(stem, previous));
+  const uint64_t chain =
+      proto::Checksum(std::string_view(*out).substr(covered_from), ChainSeed(stem, previous));
   out->append(kChainKey.substr(0, kChainKey.size() - 1));
   AppendJsonHex(chain, out);
   out->append("}\n");

@@ -66,7 +66,8 @@ bool ReadBuckets(JsonFields* f, std::string_view key, int scale, std::vector<Buc
     }
     for (const auto element : counts) {
       uint64_t count = 0;
-      if (element.get(count) != simdjson::SUCCESS) return f->Fail(key, "holds a count that is none");
+      if (element.get(count) != simdjson::SUCCESS)
+        return f->Fail(key, "holds a count that is none");
       if (index < -limit || index > limit) return f->Fail(key, "holds an index out of range");
       if (count != 0) buckets->push_back({static_cast<int32_t>(index), count});
       ++index;

@@ -1,6 +1,6 @@
-// Turns the archive's lines back into batches: the inverse of archive_lines.h. One instance per file,
-// since it keeps the file's series. Lines are parsed only after their checksum was found right, but
-// are not trusted for that: a checksum finds damage, not malice. Not thread-safe.
+// Turns the archive's lines back into batches: the inverse of archive_lines.h. One instance per
+// file, since it keeps the file's series. Lines are parsed only after their checksum was found
+// right, but are not trusted for that: a checksum finds damage, not malice. Not thread-safe.
 #ifndef RINGSIDE_AGGREGATOR_ARCHIVE_PARSER_H_
 #define RINGSIDE_AGGREGATOR_ARCHIVE_PARSER_H_
 

@@ -29,18 +29,23 @@ bool ReadAttribute(JsonFields::Element element, proto::AttributeValue* value) {
     case simdjson::dom::element_type::STRING:
       *value = std::string(element.get_string().value_unsafe());
       return true;
-    case simdjson::dom::element_type::INT64: *value = element.get_int64().value_unsafe(); return true;
+    case simdjson::dom::element_type::INT64:
+      *value = element.get_int64().value_unsafe();
+      return true;
     case simdjson::dom::element_type::DOUBLE:
       *value = element.get_double().value_unsafe();
       return true;
-    case simdjson::dom::element_type::BOOL: *value = element.get_bool().value_unsafe(); return true;
+    case simdjson::dom::element_type::BOOL:
+      *value = element.get_bool().value_unsafe();
+      return true;
     case simdjson::dom::element_type::OBJECT: {
       double special = 0;
       if (!ReadSpecialFloat(element.get_object().value_unsafe(), &special)) return false;
       *value = special;
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

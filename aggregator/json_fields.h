@@ -3,11 +3,11 @@
 #ifndef RINGSIDE_AGGREGATOR_JSON_FIELDS_H_
 #define RINGSIDE_AGGREGATOR_JSON_FIELDS_H_
 
-#include <simdjson.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <simdjson.h>
 
 #include "proto/batch.h"
 #include "proto/distribution.h"

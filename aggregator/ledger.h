@@ -1,4 +1,5 @@
-// The ledger: proves at run time, per producer and in total, that nothing was lost or counted twice.
+// The ledger: proves at run time, per producer and in total, that nothing was lost or counted
+// twice.
 //
 //   statistics:  recorded = merged + in flight + quarantined + lost{reason}
 //   raw detail:  written  = archived + dropped{reason} + in flight
@@ -16,11 +17,12 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "aggregator/applied_set.h"
 #include "proto/batch.h"
@@ -41,8 +43,9 @@ struct LedgerRow {
   uint64_t detail_in_flight = 0;
   proto::DropCounts dropped{};
   int64_t detail_imbalance = 0;
+  uint64_t unbalanced = 0;  // producers that do not balance: two may not hide each other
 
-  bool Balanced() const { return imbalance == 0 && detail_imbalance == 0; }
+  bool Balanced() const { return unbalanced == 0; }
   void Add(const LedgerRow& other);
 };
 
@@ -51,6 +54,7 @@ class Ledger {
   // Ended producers stay listed for this long (by the batches' own time).
   static constexpr uint64_t kKeepFinalNs = 600ull * 1000000000ull;
   static constexpr size_t kMaxProducers = 65536;
+  static constexpr size_t kMaxFolded = 4096;  // beyond: one row named "(other)"
 
   // Batches that were applied before the oldest archive file that is left: what they held is part
   // of the producers' absolute counts, but nobody can add it up again. Call before Apply.
@@ -73,8 +77,15 @@ class Ledger {
     proto::ProducerTotals totals;
     uint64_t merged = 0;
     uint64_t archived = 0;
-    uint64_t merged_before = 0;    // applied before the archive begins
-    uint64_t archived_before = 0;
+    // Its first counts were not those of its first batch: it goes on where the account before it
+    // ended. Otherwise the agent lost its baseline and counts from 0 again.
+    bool continues = false;
+  };
+  // Accounts that go on one after the other: one count of the agent's, from 0.
+  struct Life {
+    const Account* newest = nullptr;
+    uint64_t merged = 0;
+    uint64_t archived = 0;
   };
   struct Producer {
     std::string host;
@@ -85,13 +96,24 @@ class Ledger {
     uint64_t last_end_unix_ns = 0;
     bool is_agent = false;
     bool is_final = false;
-    std::vector<Account> accounts;  // the newest epoch last
+    std::vector<Account> accounts;  // in the order in which their epochs were first seen
   };
   using ServiceKey = std::pair<std::string, std::string>;  // host, service
+  struct Folded {
+    LedgerRow row;
+    uint64_t producers = 0;
+  };
 
   void ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta& delta);
+  Account* AccountOf(const proto::Batch& batch, const proto::ProducerDelta& delta,
+                     Producer* producer) const;
+  static std::vector<Life> LivesOf(const Producer& producer);
+  void AddLife(const Life& life, LedgerRow* row) const;
+  bool IsSettled(const Account& account) const;
   LedgerRow RowOf(const Producer& producer) const;
+  nlohmann::json ProducerToJson(const proto::Uuid& uuid, const Producer& producer) const;
   void FoldEnded();
+  void FoldIdlest();
   void Fold(const Producer& producer);
 
   mutable std::mutex mutex_;
@@ -100,8 +122,7 @@ class Ledger {
   uint64_t newest_end_unix_ns_ = 0;
   uint64_t next_fold_unix_ns_ = 0;
   std::unordered_map<proto::Uuid, Producer> producers_;
-  std::map<ServiceKey, LedgerRow> folded_;
-  std::map<ServiceKey, uint64_t> folded_producers_;
+  std::map<ServiceKey, Folded> folded_;
 };
 
 }  // namespace ringside::aggregator

@@ -1,0 +1,199 @@
+#include "aggregator/aggregator.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+#include "aggregator/alerts.h"
+#include "aggregator/archive_repair.h"
+#include "aggregator/archive_writer.h"
+#include "aggregator/data_directory.h"
+#include "aggregator/http_routes.h"
+#include "aggregator/http_server.h"
+#include "aggregator/receiver.h"
+#include "proto/tick_clock.h"
+
+namespace ringside::aggregator {
+namespace {
+
+// How long Run sleeps when nothing arrives: alerts and retries are that late at most.
+constexpr int kIdleWaitMs = 50;
+// After the stop: what agents sent until then, but not what they go on sending.
+constexpr int kLastTurns = 100;
+// More lines than this about a damaged archive help nobody; the counts are always written.
+constexpr size_t kLoggedProblems = 10;
+
+void LogReport(const ArchiveReport& report, const std::vector<std::string>& notes) {
+  for (size_t i = 0; i < report.problems.size() && i < kLoggedProblems; ++i) {
+    spdlog::warn("archive {}", report.problems[i].ToString());
+  }
+  for (const std::string& note : notes) spdlog::info("archive {}", note);
+  if (report.IsClean()) {
+    spdlog::info("archive {}: {} batches in {} files", report.directory, report.batches,
+                 report.files.size());
+    return;
+  }
+  spdlog::warn(
+      "archive {}: {} batches in {} files; {} damaged batches and {} lines skipped, {} breaks in "
+      "the chain ({} problems)",
+      report.directory, report.batches, report.files.size(), report.corrupt_batches,
+      report.skipped_lines, report.chain_breaks, report.problem_count);
+}
+
+}  // namespace
+
+class Aggregator::Impl {
+ public:
+  Impl(AggregatorConfig config, DataDirectory data)
+      : config_(std::move(config)), data_(std::move(data)) {}
+  ~Impl() { Stop(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  proto::Status Start();
+  int DoWork(uint64_t now_unix_ns);
+  void Stop();
+  void Wait() { receiver_->Wait(kIdleWaitMs); }
+
+  const Receiver* receiver() const { return receiver_.get(); }
+  const HttpServer* http() const { return http_.get(); }
+  const Intake& intake() const { return *intake_; }
+  const Store& store() const { return store_; }
+  const Ledger& ledger() const { return ledger_; }
+  const ArchiveReport& report() const { return report_; }
+
+ private:
+  proto::Status StartHttp();
+  proto::Status Replay();
+  proto::Status OpenArchive();
+  proto::Status Ready() const;
+  void Merge(const proto::Batch& batch);
+
+  const AggregatorConfig config_;
+  const DataDirectory data_;
+  Store store_;
+  Ledger ledger_;
+  ArchiveReport report_;
+  std::unique_ptr<AlertEngine> alerts_;
+  std::unique_ptr<Receiver> receiver_;
+  std::optional<ArchiveWriter> archive_;
+  std::optional<Intake> intake_;
+  // SYNC replayed: written with release once intake_ is there, read with acquire by HTTP's thread.
+  std::atomic<bool> is_replayed_{false};
+  std::unique_ptr<HttpServer> http_;
+  uint64_t next_evaluation_unix_ns_ = 0;
+};
+
+void Aggregator::Impl::Merge(const proto::Batch& batch) {
+  store_.Apply(batch);
+  ledger_.Apply(batch);
+}
+
+// What may be refused comes first: addresses and rules before a long read of the archive.
+proto::Status Aggregator::Impl::Start() {
+  auto alerts = AlertEngine::Load(config_.rules_file, data_.alerts_file());
+  if (!alerts.ok()) return alerts.status();
+  alerts_ = std::move(*alerts);
+  auto receiver = Receiver::Bind(config_.listen);
+  if (!receiver.ok()) return receiver.status();
+  receiver_ = std::move(*receiver);
+  if (proto::Status http = StartHttp(); !http.ok()) return http;
+  if (proto::Status replayed = Replay(); !replayed.ok()) return replayed;
+  return OpenArchive();
+}
+
+proto::Status Aggregator::Impl::StartHttp() {
+  if (config_.http.empty()) return {};
+  HttpSources sources;
+  sources.store = &store_;
+  sources.ledger = &ledger_;
+  sources.alerts = alerts_.get();
+  sources.ready = [this] { return Ready(); };
+  auto http = HttpServer::Start(config_.http, std::move(sources));
+  if (!http.ok()) return http.status();
+  http_ = std::move(*http);
+  return {};
+}
+
+proto::Status Aggregator::Impl::Ready() const {
+  // SYNC replayed (reader)
+  if (!is_replayed_.load(std::memory_order_acquire)) {
+    return proto::Status::Error("still reading the archive");
+  }
+  return intake_->status();
+}
+
+proto::Status Aggregator::Impl::Replay() {
+  return ReadArchive(
+      data_.archive(), [this](const proto::Batch& batch) { Merge(batch); }, &report_,
+      [this](const AppliedSets& before) { ledger_.Resume(before); });
+}
+
+proto::Status Aggregator::Impl::OpenArchive() {
+  std::vector<std::string> notes;
+  proto::Result<ArchivePosition> position = RepairArchive(report_, &notes);
+  LogReport(report_, notes);
+  if (!position.ok()) return position.status();
+  AppliedSets applied = report_.applied;
+  const uint64_t now = proto::UnixNs();
+  applied.CloseIdle(now);
+  archive_.emplace(ArchiveWriterOptions{data_.archive(), config_.rotate_bytes}, *position);
+  if (proto::Status opened = archive_->Open(applied, now); !opened.ok()) return opened;
+  intake_.emplace(receiver_.get(), &*archive_, std::move(applied),
+                  [this](const proto::Batch& batch) { Merge(batch); });
+  // SYNC replayed (writer)
+  is_replayed_.store(true, std::memory_order_release);
+  return {};
+}
+
+int Aggregator::Impl::DoWork(uint64_t now_unix_ns) {
+  int work = intake_->DoWork(now_unix_ns);
+  if (now_unix_ns >= next_evaluation_unix_ns_) {
+    next_evaluation_unix_ns_ = now_unix_ns + kEvaluateEveryNs;
+    alerts_->Evaluate(now_unix_ns, store_);
+    ++work;
+  }
+  return work;
+}
+
+void Aggregator::Impl::Stop() {
+  if (http_ != nullptr) http_->Stop();
+  if (receiver_ != nullptr) receiver_->Close();
+}
+
+Aggregator::Aggregator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Aggregator::~Aggregator() = default;
+
+proto::Result<std::unique_ptr<Aggregator>> Aggregator::Start(AggregatorConfig config) {
+  proto::Result<DataDirectory> data = DataDirectory::Open(config.data_dir);
+  if (!data.ok()) return data.status();
+  auto impl = std::make_unique<Impl>(std::move(config), std::move(*data));
+  if (proto::Status started = impl->Start(); !started.ok()) return started;
+  return std::unique_ptr<Aggregator>(new Aggregator(std::move(impl)));
+}
+
+int Aggregator::DoWork(uint64_t now_unix_ns) { return impl_->DoWork(now_unix_ns); }
+
+void Aggregator::Run(const std::atomic<bool>& stop) {
+  // SYNC stop: the flag carries no data; relaxed.
+  while (!stop.load(std::memory_order_relaxed)) {
+    if (DoWork(proto::UnixNs()) == 0) impl_->Wait();
+  }
+  for (int turn = 0; turn < kLastTurns && DoWork(proto::UnixNs()) != 0; ++turn) {
+  }
+}
+
+void Aggregator::Stop() { impl_->Stop(); }
+
+std::string Aggregator::listen_endpoint() const { return impl_->receiver()->endpoint(); }
+std::string Aggregator::http_url() const {
+  return impl_->http() == nullptr ? std::string() : impl_->http()->url();
+}
+const Store& Aggregator::store() const { return impl_->store(); }
+const Ledger& Aggregator::ledger() const { return impl_->ledger(); }
+const IntakeCounters& Aggregator::intake_counters() const { return impl_->intake().counters(); }
+const ArchiveReport& Aggregator::start_report() const { return impl_->report(); }
+
+}  // namespace ringside::aggregator

@@ -1,0 +1,66 @@
+// The aggregator: takes batches from agents, keeps them, answers. One duty cycle, called by the
+// owner's thread; the HTTP server has a thread of its own.
+//
+//   frames -> Intake -> archive (fsync) -> acknowledgement -> Store and Ledger -> HTTP, alerts
+//
+// At start everything but the archive is rebuilt by reading the archive.
+#ifndef RINGSIDE_AGGREGATOR_AGGREGATOR_H_
+#define RINGSIDE_AGGREGATOR_AGGREGATOR_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "aggregator/archive_reader.h"
+#include "aggregator/intake.h"
+#include "aggregator/ledger.h"
+#include "aggregator/store.h"
+#include "proto/status.h"
+
+namespace ringside::aggregator {
+
+struct AggregatorConfig {
+  std::string data_dir;
+  std::string listen = "tcp://127.0.0.1:7750";  // port 0 or *: any free one
+  std::string http = "127.0.0.1:7751";          // port 0: any free one; empty: no HTTP
+  std::string rules_file;                       // empty: no alerts
+  uint64_t rotate_bytes = uint64_t{64} << 20;
+};
+
+class Aggregator {
+ public:
+  static constexpr uint64_t kEvaluateEveryNs = 1000000000ull;
+
+  // Takes the data directory, binds both addresses, reads and repairs the archive. An error is one
+  // line that names the thing and the mend.
+  static proto::Result<std::unique_ptr<Aggregator>> Start(AggregatorConfig config);
+  ~Aggregator();
+  Aggregator(const Aggregator&) = delete;
+  Aggregator& operator=(const Aggregator&) = delete;
+
+  // One turn; never waits. Returns how much it did.
+  int DoWork(uint64_t now_unix_ns);
+  // Turn after turn until `stop`; then what has arrived by then is still handled.
+  void Run(const std::atomic<bool>& stop);
+  // Closes HTTP and the socket. Idempotent; the destructor calls it.
+  void Stop();
+
+  // The real addresses, when any free port was asked for.
+  std::string listen_endpoint() const;
+  std::string http_url() const;  // empty without HTTP
+  const Store& store() const;
+  const Ledger& ledger() const;
+  const IntakeCounters& intake_counters() const;
+  // How the archive was found at start.
+  const ArchiveReport& start_report() const;
+
+ private:
+  class Impl;
+  explicit Aggregator(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_AGGREGATOR_H_

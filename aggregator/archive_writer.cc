@@ -1,0 +1,180 @@
+#include "aggregator/archive_writer.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "proto/fail_point.h"
+#include "proto/version.h"
+
+namespace ringside::aggregator {
+namespace {
+
+constexpr uint64_t kDayNs = 24ull * 3600 * 1000000000ull;
+constexpr uint64_t kMaxIoRetries = 16;
+
+// False with errno set. A write that makes no progress is an error, not a loop.
+bool WriteAll(int fd, std::string_view bytes) {
+  uint64_t stalls = 0;
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written > 0) {
+      bytes.remove_prefix(static_cast<size_t>(written));
+      stalls = 0;
+    } else if (written == 0 || errno == EINTR) {
+      if (++stalls > kMaxIoRetries) {
+        errno = EIO;
+        return false;
+      }
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+ArchiveWriter::ArchiveWriter(ArchiveWriterOptions options, ArchivePosition position)
+    : options_(std::move(options)), position_(std::move(position)) {}
+
+proto::Status ArchiveWriter::Failed(const std::string& path, const char* what) const {
+  const int error = errno;
+  std::string message = "archive " + path + ": " + what + ": " + strerror(error);
+  if (error == ENOSPC || error == EDQUOT) message += " (free some space there)";
+  if (error == EFBIG) message += " (raise the limit on file sizes)";
+  return proto::Status::Error(message);
+}
+
+proto::Status ArchiveWriter::Open(const AppliedSets& applied, uint64_t now_unix_ns) {
+  return OpenFile(applied, now_unix_ns);
+}
+
+proto::Status ArchiveWriter::Commit(const std::vector<const proto::Batch*>& batches,
+                                    const AppliedSets& applied, uint64_t now_unix_ns) {
+  if (file_ && MustRotate(now_unix_ns)) CloseFile();
+  const bool is_old_file = file_.has_value();
+  if (!file_) {
+    if (proto::Status opened = OpenFile(applied, now_unix_ns); !opened.ok()) return opened;
+  }
+  proto::Status appended = Append(batches);
+  if (appended.ok()) return appended;
+  GiveUpFile();
+  if (!is_old_file) return appended;
+  if (!OpenFile(applied, now_unix_ns).ok()) return appended;
+  proto::Status again = Append(batches);
+  if (!again.ok()) GiveUpFile();
+  return again;
+}
+
+bool ArchiveWriter::MustRotate(uint64_t now_unix_ns) const {
+  if (!file_->has_batches) return false;
+  return file_->size >= options_.rotate_bytes || now_unix_ns / kDayNs != file_->day ||
+         file_->lines.series_count() >= options_.rotate_series;
+}
+
+proto::Status ArchiveWriter::WriteHead(const std::string& new_path, const std::string& line,
+                                       int* fd) {
+  unlink(new_path.c_str());
+  UniqueFd file(open(new_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  if (!file.ok()) return Failed(new_path, "cannot be made");
+  if (!WriteAll(file.get(), line)) return Failed(new_path, "cannot be written");
+  if (fdatasync(file.get()) != 0) return Failed(new_path, "cannot be made durable");
+  *fd = file.Release();
+  return {};
+}
+
+proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_unix_ns) {
+  const ArchiveFileName name = MakeArchiveFileName(now_unix_ns, position_.next_number);
+  ArchiveHead head;
+  head.software_version = proto::kVersion;
+  head.created_unix_ns = now_unix_ns;
+  head.previous = position_.link;
+  head.applied = applied;
+  const std::string line = HeadLine(name.stem, &head);
+
+  const std::string path = options_.directory + "/" + name.FileName();
+  const std::string new_path =
+      options_.directory + "/" + name.stem + std::string(kArchiveNewSuffix);
+  int fd = -1;
+  proto::Status status = WriteHead(new_path, line, &fd);
+  UniqueFd file(fd);
+  proto::FailPoint::Pass("archive.head_written");
+  if (status.ok() && rename(new_path.c_str(), path.c_str()) != 0) {
+    status = Failed(path, "cannot be made");
+  }
+  if (!status.ok()) {
+    const int error = errno;
+    unlink(new_path.c_str());
+    errno = error;
+    return status;
+  }
+  proto::FailPoint::Pass("archive.renamed");
+  if (status = SyncDirectory(); !status.ok()) {
+    unlink(path.c_str());
+    return status;
+  }
+  proto::FailPoint::Pass("archive.opened");
+
+  file_.emplace(File{name, std::move(file), ArchiveLines(name.stem), position_.link,
+                     now_unix_ns / kDayNs, line.size(), line.size(), head.chain, false});
+  ++position_.next_number;
+  ++file_count_;
+  return {};
+}
+
+proto::Status ArchiveWriter::SyncDirectory() const {
+  const UniqueFd directory(open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok() || fsync(directory.get()) != 0) {
+    return Failed(options_.directory, "cannot be made durable");
+  }
+  return {};
+}
+
+// One write a batch, one fdatasync for all.
+proto::Status ArchiveWriter::Append(const std::vector<const proto::Batch*>& batches) {
+  const std::string path = options_.directory + "/" + file_->name.FileName();
+  uint64_t chain = file_->durable_chain;
+  for (const proto::Batch* batch : batches) {
+    text_.clear();
+    chain = file_->lines.Append(*batch, chain, &text_);
+    proto::FailPoint::Pass("archive.before_append");
+    if (!WriteAll(file_->fd.get(), text_)) return Failed(path, "cannot be written");
+    file_->size += text_.size();
+    proto::FailPoint::Pass("archive.appended");
+  }
+  proto::FailPoint::Pass("archive.before_sync");
+  if (fdatasync(file_->fd.get()) != 0) return Failed(path, "cannot be made durable");
+  proto::FailPoint::Pass("archive.synced");
+  file_->durable_bytes = file_->size;
+  file_->durable_chain = chain;
+  file_->has_batches = true;
+  return {};
+}
+
+void ArchiveWriter::CloseFile() {
+  position_.link = {file_->name.FileName(), file_->durable_bytes, file_->durable_chain};
+  file_.reset();
+}
+
+// Cuts off what is not known to be durable, so that nobody reads it as if it were; even if that
+// fails too, the next file's head says where this one ends.
+void ArchiveWriter::GiveUpFile() {
+  if (ftruncate(file_->fd.get(), static_cast<off_t>(file_->durable_bytes)) == 0) {
+    fdatasync(file_->fd.get());
+  }
+  if (file_->has_batches) {
+    CloseFile();
+    return;
+  }
+  // Only a head: whoever retries on a full disk must not leave a file each time.
+  const std::string path = options_.directory + "/" + file_->name.FileName();
+  position_.link = file_->previous;
+  file_.reset();
+  unlink(path.c_str());
+}
+
+}  // namespace ringside::aggregator

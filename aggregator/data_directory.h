@@ -1,0 +1,31 @@
+// The aggregator's directory on disk: <data>/archive, and a lock that keeps a second aggregator
+// out.
+#ifndef RINGSIDE_AGGREGATOR_DATA_DIRECTORY_H_
+#define RINGSIDE_AGGREGATOR_DATA_DIRECTORY_H_
+
+#include <string>
+
+#include "aggregator/unique_fd.h"
+#include "proto/status.h"
+
+namespace ringside::aggregator {
+
+class DataDirectory {
+ public:
+  // Makes what is missing (mode 0700), takes the lock. Errors name the path, or the pid that holds
+  // the lock.
+  static proto::Result<DataDirectory> Open(const std::string& path);
+
+  std::string archive() const { return path_ + "/archive"; }
+  std::string alerts_file() const { return archive() + "/alerts.jsonl"; }
+
+ private:
+  DataDirectory(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+  std::string path_;
+  UniqueFd lock_;
+};
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_DATA_DIRECTORY_H_

@@ -1,0 +1,193 @@
+#include "aggregator/intake.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <spdlog/spdlog.h>
+
+#include "aggregator/clean_text.h"
+#include "proto/fail_point.h"
+#include "proto/version.h"
+
+namespace ringside::aggregator {
+namespace {
+
+proto::Uuid AgentOf(const proto::WireHeader& header) {
+  proto::Uuid agent;
+  std::memcpy(agent.bytes.data(), header.agent, sizeof header.agent);
+  return agent;
+}
+
+// Ours by its first word, but of another major version: the one failure that the other side can be
+// told of. Nothing but magic and version is known of such a frame; the agent's name is a guess.
+bool IsOtherVersion(std::string_view frame_untrusted, proto::Uuid* agent) {
+  proto::WireHeader header{};
+  if (frame_untrusted.size() < offsetof(proto::WireHeader, type)) return false;
+  std::memcpy(&header, frame_untrusted.data(), std::min(frame_untrusted.size(), sizeof header));
+  *agent = AgentOf(header);
+  return header.magic == proto::kWireMagic && header.major_version != proto::kWireMajor;
+}
+
+std::string Named(const proto::BatchId& id) {
+  return "batch " + std::to_string(id.sequence) + " of agent " + proto::ToString(id.agent);
+}
+
+}  // namespace
+
+Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge)
+    : receiver_(receiver),
+      archive_(archive),
+      merge_(std::move(merge)),
+      applied_(std::move(applied)) {}
+
+proto::Status Intake::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+int Intake::DoWork(uint64_t now_unix_ns) {
+  now_unix_ns_ = now_unix_ns;
+  if (!group_.empty()) {
+    if (now_unix_ns < retry_unix_ns_ || !CommitGroup()) return 0;
+  }
+  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, kGroupBytes);
+  for (const Arrival& arrival : arrivals) Handle(arrival);
+  SendAcks();
+  if (!group_.empty()) CommitGroup();
+  return static_cast<int>(arrivals.size());
+}
+
+void Intake::Handle(const Arrival& arrival) {
+  const proto::Result<proto::FrameView> frame = proto::OpenFrame(arrival.frame_untrusted);
+  if (!frame.ok()) return HandleBadFrame(arrival, frame.message());
+  switch (frame->header.type) {
+    case proto::MessageType::kHello:
+      return HandleHello(arrival, *frame);
+    case proto::MessageType::kBatch:
+      return HandleBatch(arrival, *frame);
+    default:
+      return HandleBadFrame(arrival, "a type that agents do not send");
+  }
+}
+
+void Intake::HandleBadFrame(const Arrival& arrival, const std::string& why) {
+  proto::Uuid agent;
+  if (IsOtherVersion(arrival.frame_untrusted, &agent)) {
+    return Refuse(arrival.route, agent,
+                  why + " (aggregator " + proto::kVersion + "): bring both to one version");
+  }
+  ++counters_.bad_frames;
+  uint64_t suppressed = 0;
+  if (bad_frame_log_.Allow(now_unix_ns_, &suppressed)) {
+    spdlog::warn("dropped a frame of {} bytes: {} ({} more since the last such line)",
+                 arrival.frame_untrusted.size(), why, suppressed);
+  }
+}
+
+void Intake::Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason) {
+  ++counters_.refused;
+  uint64_t suppressed = 0;
+  if (refuse_log_.Allow(now_unix_ns_, &suppressed)) {
+    spdlog::warn("refused agent {}: {} ({} more since the last such line)", proto::ToString(agent),
+                 reason, suppressed);
+  }
+  receiver_->Send(route, proto::EncodeRefuse(agent, {reason}));
+}
+
+void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) {
+  proto::Result<proto::Hello> hello = proto::DecodeHello(frame);
+  if (!hello.ok()) return Refuse(arrival.route, AgentOf(frame.header), hello.message());
+  ++counters_.hellos;
+  proto::Welcome welcome;
+  welcome.epoch = hello->epoch;
+  welcome.applied_sequence = applied_.Contiguous(hello->agent, hello->epoch);
+  welcome.software_version = proto::kVersion;
+  receiver_->Send(arrival.route, proto::EncodeWelcome(hello->agent, welcome));
+}
+
+void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) {
+  // DecodeBatch proves that header and payload name the same batch.
+  proto::Result<proto::Batch> batch = proto::DecodeBatch(frame);
+  if (!batch.ok()) return Refuse(arrival.route, AgentOf(frame.header), batch.message());
+  const proto::BatchId& id = batch->id;
+  if (id.agent.IsZero() || id.sequence == 0) {
+    return Refuse(arrival.route, id.agent, Named(id) + ": agent and sequence must not be zero");
+  }
+  if (applied_.Contains(id)) {
+    ++counters_.duplicates;
+    Acknowledge(arrival.route, id);
+    return;
+  }
+  if (!applied_.HasRoomFor(id)) applied_.CloseIdle(now_unix_ns_);
+  if (!applied_.HasRoomFor(id)) {
+    return Refuse(arrival.route, id.agent,
+                  Named(id) + ": too many gaps before it, or too many agents");
+  }
+  AddToGroup(arrival, std::move(*batch));
+}
+
+void Intake::AddToGroup(const Arrival& arrival, proto::Batch batch) {
+  waiting_.emplace_back(arrival.route, batch.id);
+  if (!in_group_.Add(batch.id, now_unix_ns_)) {
+    ++counters_.duplicates;
+    return;
+  }
+  CleanBatch(&batch);
+  group_.push_back(std::move(batch));
+}
+
+// Archive, fsync, acknowledge, merge: in this order, all of the group or none.
+bool Intake::CommitGroup() {
+  std::vector<const proto::Batch*> batches;
+  batches.reserve(group_.size());
+  for (const proto::Batch& batch : group_) batches.push_back(&batch);
+  const proto::Status committed = archive_->Commit(batches, applied_, now_unix_ns_);
+  NoteCommit(committed);
+  if (!committed.ok()) return false;
+
+  for (const proto::Batch& batch : group_) applied_.Add(batch.id, now_unix_ns_);
+  for (const auto& [route, id] : waiting_) Acknowledge(route, id);
+  proto::FailPoint::Pass("intake.before_ack");
+  SendAcks();
+  proto::FailPoint::Pass("intake.before_merge");
+  for (const proto::Batch& batch : group_) merge_(batch);
+  proto::FailPoint::Pass("intake.merged");
+  counters_.batches += group_.size();
+  group_.clear();
+  waiting_.clear();
+  in_group_ = {};
+  return true;
+}
+
+void Intake::NoteCommit(const proto::Status& committed) {
+  const std::lock_guard lock(status_mutex_);
+  if (!committed.ok()) {
+    ++counters_.failed_commits;
+    retry_unix_ns_ = now_unix_ns_ + kRetryNs;
+    if (status_.ok()) {
+      spdlog::error("{}; nothing is acknowledged until this is mended, agents keep their data",
+                    committed.message());
+    }
+  } else if (!status_.ok()) {
+    spdlog::info("the archive can be written again");
+  }
+  status_ = committed;
+}
+
+void Intake::Acknowledge(const std::string& route, const proto::BatchId& id) {
+  acks_[{route, {id.agent, id.epoch}}].Add(id.sequence);
+}
+
+void Intake::SendAcks() {
+  for (const auto& [to, sequences] : acks_) {
+    const auto& [route, key] = to;
+    const auto send = [&](uint64_t first, uint64_t last) {
+      receiver_->Send(route, proto::EncodeAck(key.first, {key.second, first, last}));
+    };
+    if (sequences.Contiguous() != 0) send(1, sequences.Contiguous());
+    for (const auto& [first, last] : sequences.ranges()) send(first, last);
+  }
+  acks_.clear();
+}
+
+}  // namespace ringside::aggregator

@@ -1,0 +1,94 @@
+// From frames to durable, acknowledged, merged batches: the aggregator's half of "exactly once".
+//
+//   take all frames that wait (bounded) -> check -> archive, one fsync for all -> acknowledge ->
+//   merge
+//
+// A batch that was applied before is acknowledged again and nothing else. When the archive cannot
+// be written nothing is acknowledged: the group at hand is kept and tried again, and no more is
+// taken until that succeeds; agents keep what they have in their spools.
+// One thread. Every frame is untrusted; one connection's nonsense concerns no other.
+#ifndef RINGSIDE_AGGREGATOR_INTAKE_H_
+#define RINGSIDE_AGGREGATOR_INTAKE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "aggregator/applied_set.h"
+#include "aggregator/archive_writer.h"
+#include "aggregator/log_limit.h"
+#include "aggregator/receiver.h"
+#include "proto/batch.h"
+#include "proto/status.h"
+#include "proto/wire.h"
+
+namespace ringside::aggregator {
+
+struct IntakeCounters {
+  uint64_t batches = 0;     // applied
+  uint64_t duplicates = 0;  // acknowledged again
+  uint64_t hellos = 0;
+  uint64_t refused = 0;     // answered with a reason
+  uint64_t bad_frames = 0;  // not ours, damaged: dropped without an answer
+  uint64_t failed_commits = 0;
+};
+
+class Intake {
+ public:
+  static constexpr size_t kGroupFrames = 256;
+  static constexpr size_t kGroupBytes = size_t{8} << 20;
+  static constexpr uint64_t kRetryNs = 1000000000ull;
+
+  // Called for each batch once it is durable and acknowledged.
+  using Merge = std::function<void(const proto::Batch&)>;
+
+  Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge);
+
+  // One turn; never waits. Returns how many frames it handled.
+  int DoWork(uint64_t now_unix_ns);
+
+  const IntakeCounters& counters() const { return counters_; }
+  const AppliedSets& applied() const { return applied_; }
+  // Not ok while the archive cannot be written. Any thread.
+  proto::Status status() const;
+
+ private:
+  // Sequences to acknowledge, by connection and epoch.
+  using Acks = std::map<std::pair<std::string, AppliedSets::Key>, AppliedSet>;
+
+  void Handle(const Arrival& arrival);
+  void HandleBadFrame(const Arrival& arrival, const std::string& why);
+  void AddToGroup(const Arrival& arrival, proto::Batch batch);
+  void HandleHello(const Arrival& arrival, const proto::FrameView& frame);
+  void HandleBatch(const Arrival& arrival, const proto::FrameView& frame);
+  void Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason);
+  bool CommitGroup();
+  void NoteCommit(const proto::Status& committed);
+  void Acknowledge(const std::string& route, const proto::BatchId& id);
+  void SendAcks();
+
+  Receiver* const receiver_;
+  ArchiveWriter* const archive_;
+  const Merge merge_;
+  AppliedSets applied_;
+  std::vector<proto::Batch> group_;  // not durable yet
+  AppliedSets in_group_;
+  // Who waits for which of the group: a resent batch may come by another connection.
+  std::vector<std::pair<std::string, proto::BatchId>> waiting_;
+  Acks acks_;
+  IntakeCounters counters_;
+  uint64_t now_unix_ns_ = 0;  // of the turn at hand
+  uint64_t retry_unix_ns_ = 0;
+  LogLimit bad_frame_log_;
+  LogLimit refuse_log_;
+  mutable std::mutex status_mutex_;
+  proto::Status status_;
+};
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_INTAKE_H_

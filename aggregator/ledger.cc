@@ -1,0 +1,287 @@
+#include "aggregator/ledger.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <tuple>
+
+#include <nlohmann/json.hpp>
+
+namespace ringside::aggregator {
+namespace {
+
+constexpr uint64_t kFoldEveryNs = 10ull * 1000000000ull;
+constexpr size_t kBaseline = static_cast<size_t>(proto::LossReason::kBaseline);
+constexpr size_t kQuarantined = static_cast<size_t>(proto::LossReason::kQuarantined);
+
+template <size_t kCount>
+uint64_t Sum(const std::array<uint64_t, kCount>& counts) {
+  uint64_t sum = 0;
+  for (uint64_t count : counts) sum += count;
+  return sum;
+}
+
+template <size_t kCount>
+void AddTo(const std::array<uint64_t, kCount>& counts, std::array<uint64_t, kCount>* sums) {
+  for (size_t i = 0; i < kCount; ++i) (*sums)[i] += counts[i];
+}
+
+template <size_t kCount>
+nlohmann::json ReasonsToJson(const std::array<uint64_t, kCount>& counts,
+                             const std::array<const char*, kCount>& names) {
+  nlohmann::json reasons = nlohmann::json::object();
+  for (size_t i = 0; i < kCount; ++i) reasons[names[i]] = counts[i];
+  return reasons;
+}
+
+uint64_t CountOf(const proto::ProducerDelta& delta) {
+  uint64_t count = 0;
+  for (const proto::SeriesDelta& series : delta.series) count += series.delta.Count();
+  return count;
+}
+
+uint64_t DetailOf(const proto::ProducerDelta& delta) {
+  return delta.requests.size() + delta.timings.size();
+}
+
+nlohmann::json RowToJson(const LedgerRow& row) {
+  nlohmann::json lost = ReasonsToJson(row.lost, proto::kLossReasonNames);
+  lost.erase(proto::ToString(proto::LossReason::kQuarantined));
+  return {{"recorded", row.recorded},
+          {"merged", row.merged},
+          {"in_flight", row.in_flight},
+          {"quarantined", row.quarantined},
+          {"lost", std::move(lost)},
+          {"imbalance", row.imbalance},
+          {"detail",
+           {{"written", row.detail_written},
+            {"archived", row.detail_archived},
+            {"in_flight", row.detail_in_flight},
+            {"dropped", ReasonsToJson(row.dropped, proto::kDropReasonNames)},
+            {"imbalance", row.detail_imbalance}}},
+          {"balanced", row.Balanced()}};
+}
+
+}  // namespace
+
+void LedgerRow::Add(const LedgerRow& other) {
+  recorded += other.recorded;
+  merged += other.merged;
+  in_flight += other.in_flight;
+  quarantined += other.quarantined;
+  AddTo(other.lost, &lost);
+  imbalance += other.imbalance;
+  detail_written += other.detail_written;
+  detail_archived += other.detail_archived;
+  detail_in_flight += other.detail_in_flight;
+  AddTo(other.dropped, &dropped);
+  detail_imbalance += other.detail_imbalance;
+  unbalanced += other.unbalanced;
+}
+
+void Ledger::Resume(const AppliedSets& applied_before) {
+  const std::lock_guard lock(mutex_);
+  applied_before_.Merge(applied_before);
+  applied_.Merge(applied_before);
+}
+
+void Ledger::Apply(const proto::Batch& batch) {
+  const std::lock_guard lock(mutex_);
+  newest_end_unix_ns_ = std::max(newest_end_unix_ns_, batch.interval_end_unix_ns);
+  for (const proto::ProducerDelta& delta : batch.producers) ApplyProducer(batch, delta);
+  applied_.Add(batch.id, batch.interval_end_unix_ns);
+  if (newest_end_unix_ns_ >= next_fold_unix_ns_) {
+    FoldEnded();
+    next_fold_unix_ns_ = newest_end_unix_ns_ + kFoldEveryNs;
+  }
+}
+
+void Ledger::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta& delta) {
+  auto found = producers_.find(delta.uuid);
+  if (found == producers_.end()) {
+    if (producers_.size() >= kMaxProducers) FoldIdlest();
+    found = producers_.try_emplace(delta.uuid).first;
+  }
+  Producer& producer = found->second;
+  producer.host = batch.host;
+  producer.service = delta.service;
+  producer.instance = delta.instance;
+  producer.pid = delta.pid;
+  producer.is_agent = delta.is_agent;
+  producer.is_final |= delta.is_final;
+  producer.last_end_unix_ns = std::max(producer.last_end_unix_ns, batch.interval_end_unix_ns);
+
+  Account* account = AccountOf(batch, delta, &producer);
+  account->merged += CountOf(delta);
+  account->archived += DetailOf(delta);
+  if (batch.id.sequence < account->totals_sequence) return;
+  account->totals_sequence = batch.id.sequence;
+  account->totals = delta.totals;
+  producer.quarantine = delta.quarantine;
+}
+
+Ledger::Account* Ledger::AccountOf(const proto::Batch& batch, const proto::ProducerDelta& delta,
+                                   Producer* producer) const {
+  for (Account& account : producer->accounts) {
+    if (account.agent == batch.id.agent && account.epoch == batch.id.epoch) return &account;
+  }
+  Account account;
+  account.agent = batch.id.agent;
+  account.epoch = batch.id.epoch;
+  // What the agent had counted before this batch.
+  const uint64_t recorded_before = delta.totals.recorded - CountOf(delta);
+  const uint64_t sent_before = delta.totals.detail_sent - DetailOf(delta);
+  const bool has_before = recorded_before != 0 || sent_before != 0;
+  if (!producer->accounts.empty()) {
+    account.continues = has_before;
+  } else if (has_before && applied_before_.Contains({batch.id.agent, batch.id.epoch, 1}) &&
+             applied_.Contiguous(batch.id.agent, batch.id.epoch) + 1 >= batch.id.sequence) {
+    // Applied before the archive begins: nobody can add it up again.
+    account.merged = recorded_before;
+    account.archived = sent_before;
+  }
+  producer->accounts.push_back(account);
+  return &producer->accounts.back();
+}
+
+std::vector<Ledger::Life> Ledger::LivesOf(const Producer& producer) {
+  std::vector<Life> lives;
+  for (const Account& account : producer.accounts) {
+    if (lives.empty() || !account.continues) lives.emplace_back();
+    Life& life = lives.back();
+    life.newest = &account;
+    life.merged += account.merged;
+    life.archived += account.archived;
+  }
+  return lives;
+}
+
+// All batches up to the one that carried the counts are applied.
+bool Ledger::IsSettled(const Account& account) const {
+  return applied_.Contiguous(account.agent, account.epoch) >= account.totals_sequence;
+}
+
+void Ledger::AddLife(const Life& life, LedgerRow* row) const {
+  const proto::ProducerTotals& totals = life.newest->totals;
+  row->recorded += totals.recorded;
+  row->merged += life.merged;
+  row->detail_written += totals.detail_written;
+  row->detail_archived += life.archived;
+
+  const auto missing = static_cast<int64_t>(totals.recorded - life.merged);
+  const auto detail_missing = static_cast<int64_t>(totals.detail_sent - life.archived);
+  if (IsSettled(*life.newest)) {
+    row->imbalance += missing;
+    row->detail_imbalance += detail_missing;
+  } else {
+    // More than was ever recorded cannot be in flight.
+    (missing >= 0 ? row->in_flight : row->recorded) += static_cast<uint64_t>(std::abs(missing));
+  }
+}
+
+LedgerRow Ledger::RowOf(const Producer& producer) const {
+  LedgerRow row;
+  const std::vector<Life> lives = LivesOf(producer);
+  uint64_t recorded_in_older_lives = 0;
+  for (const Life& life : lives) {
+    AddLife(life, &row);
+    if (&life != &lives.back()) recorded_in_older_lives += life.newest->totals.recorded;
+  }
+  const proto::ProducerTotals& totals = lives.back().newest->totals;
+  row.lost = totals.lost;
+  row.quarantined = std::exchange(row.lost[kQuarantined], 0);
+  // An agent without a baseline cannot know what of the producer's counts was delivered before: it
+  // calls all of it lost. We know.
+  row.lost[kBaseline] -= std::min(row.lost[kBaseline], recorded_in_older_lives);
+  row.recorded += Sum(row.lost) + row.quarantined;
+  row.dropped = totals.dropped;
+  const uint64_t accounted = row.detail_archived + Sum(row.dropped);
+  row.detail_in_flight = row.detail_written - std::min(row.detail_written, accounted);
+  row.unbalanced = row.imbalance != 0 || row.detail_imbalance != 0 ? 1 : 0;
+  return row;
+}
+
+// Producers that ended a while ago and whose counts are settled.
+void Ledger::FoldEnded() {
+  for (auto it = producers_.begin(); it != producers_.end();) {
+    const Producer& producer = it->second;
+    const bool is_old = producer.last_end_unix_ns + kKeepFinalNs < newest_end_unix_ns_;
+    if (producer.is_final && is_old && IsSettled(producer.accounts.back())) {
+      Fold(producer);
+      it = producers_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+// Only when there are more producers than the ledger can hold.
+void Ledger::FoldIdlest() {
+  const auto idlest =
+      std::min_element(producers_.begin(), producers_.end(), [](const auto& a, const auto& b) {
+        return a.second.last_end_unix_ns < b.second.last_end_unix_ns;
+      });
+  Fold(idlest->second);
+  producers_.erase(idlest);
+}
+
+void Ledger::Fold(const Producer& producer) {
+  ServiceKey key(producer.host, producer.service);
+  if (folded_.size() >= kMaxFolded && !folded_.contains(key)) key = {"(other)", "(other)"};
+  Folded& folded = folded_[key];
+  folded.row.Add(RowOf(producer));
+  ++folded.producers;
+}
+
+LedgerRow Ledger::Total() const {
+  const std::lock_guard lock(mutex_);
+  LedgerRow total;
+  for (const auto& [uuid, producer] : producers_) total.Add(RowOf(producer));
+  for (const auto& [key, folded] : folded_) total.Add(folded.row);
+  return total;
+}
+
+nlohmann::json Ledger::ProducerToJson(const proto::Uuid& uuid, const Producer& producer) const {
+  nlohmann::json row = RowToJson(RowOf(producer));
+  row["producer"] = proto::ToString(uuid);
+  row["host"] = producer.host;
+  row["service"] = producer.service;
+  row["instance"] = producer.instance;
+  row["pid"] = producer.pid;
+  row["is_agent"] = producer.is_agent;
+  row["is_final"] = producer.is_final;
+  if (!producer.quarantine.empty()) row["quarantine"] = producer.quarantine;
+  return row;
+}
+
+nlohmann::json Ledger::ToJson() const {
+  nlohmann::json producers = nlohmann::json::array();
+  nlohmann::json ended = nlohmann::json::array();
+  LedgerRow total;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [uuid, producer] : producers_) {
+      total.Add(RowOf(producer));
+      producers.push_back(ProducerToJson(uuid, producer));
+    }
+    for (const auto& [key, folded] : folded_) {
+      total.Add(folded.row);
+      nlohmann::json row = RowToJson(folded.row);
+      row["host"] = key.first;
+      row["service"] = key.second;
+      row["producers"] = folded.producers;
+      ended.push_back(std::move(row));
+    }
+  }
+  const auto place = [](const nlohmann::json& row) {
+    return std::tuple(row["host"].get<std::string>(), row["service"].get<std::string>(),
+                      row["instance"].get<std::string>());
+  };
+  std::sort(producers.begin(), producers.end(),
+            [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  nlohmann::json json = RowToJson(total);
+  json["producers"] = std::move(producers);
+  json["ended"] = std::move(ended);
+  return json;
+}
+
+}  // namespace ringside::aggregator
