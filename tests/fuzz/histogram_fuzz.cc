@@ -22,10 +22,10 @@ std::string BytesOf(const Histogram& histogram) {
   return bytes;
 }
 
-// Its window holds every integer's cell, so that merging goes straight into the cells.
+// Its window holds the cells of small integers, so that many inputs are merged straight into them.
 Histogram MakeWide() {
   Histogram wide;
-  for (const int64_t value : {int64_t{1}, INT64_MAX, int64_t{-1}, INT64_MIN}) wide.Record(value);
+  for (const int64_t value : {1, 5000, -1, -5000}) wide.Record(value);
   return wide;
 }
 
@@ -33,7 +33,6 @@ Histogram MakeWide() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Histogram kWide = MakeWide();
-  static const std::string kWideBytes = BytesOf(kWide);
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
 
   const Result<Histogram> decoded = Histogram::Decode(bytes);
@@ -41,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool was_merged = merged.MergeEncoded(bytes).ok();
   Require(was_merged == decoded.ok());
   if (!decoded.ok()) {
-    Require(BytesOf(merged) == kWideBytes);
+    Require(merged == kWide);
     return 0;
   }
   Require(BytesOf(*decoded) == bytes);
