@@ -1,0 +1,65 @@
+// Times a subject and its reference in turns and takes the medians, so that both see the same
+// disturbances.
+#ifndef RINGSIDE_BENCH_MEASURE_H_
+#define RINGSIDE_BENCH_MEASURE_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "bench/benchmark.h"
+#include "proto/tick_clock.h"
+
+namespace ringside::bench {
+
+// Makes the compiler believe that the value is used, and might have changed.
+template <typename T>
+inline void Keep(T& value) {
+  asm volatile("" : "+m"(value) : : "memory");
+}
+
+// Runs the body this many times.
+using Loop = std::function<void(uint64_t)>;
+
+inline double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+inline double NsPerTurn(const Loop& loop, uint64_t turns) {
+  const uint64_t start = proto::MonotonicNs();
+  loop(turns);
+  return static_cast<double>(proto::MonotonicNs() - start) / static_cast<double>(turns);
+}
+
+// How many turns take about `ns`; warms up on the way.
+inline uint64_t TurnsFor(const Loop& loop, double ns) {
+  uint64_t turns = 1;
+  while (true) {
+    const double each = std::max(NsPerTurn(loop, turns), 0.01);
+    if (each * static_cast<double>(turns) >= ns / 4) {
+      return std::max<uint64_t>(1, static_cast<uint64_t>(ns / each));
+    }
+    turns *= 4;
+  }
+}
+
+inline Figure MeasureInTurns(const Context& context, const Loop& subject, const Loop& reference) {
+  const double slice_ns = context.quick ? 1e6 : 4e6;
+  const int repetitions = context.quick ? 15 : 51;
+  const uint64_t subject_turns = TurnsFor(subject, slice_ns);
+  const uint64_t reference_turns = TurnsFor(reference, slice_ns);
+  std::vector<double> values;
+  std::vector<double> references;
+  for (int i = 0; i < repetitions; ++i) {
+    values.push_back(NsPerTurn(subject, subject_turns));
+    references.push_back(NsPerTurn(reference, reference_turns));
+  }
+  return {Median(std::move(values)), Median(std::move(references))};
+}
+
+}  // namespace ringside::bench
+
+#endif  // RINGSIDE_BENCH_MEASURE_H_
