@@ -1,11 +1,23 @@
 #include "cli/stop_signals.h"
 
 namespace ringside::cli {
+namespace {
+
+bool IsIgnored(int number) {
+  struct sigaction current {};
+  return sigaction(number, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
+}
+
+}  // namespace
 
 StopSignals::StopSignals(std::initializer_list<int> signals) {
   sigemptyset(&waited_);
+  signal(SIGCHLD, SIG_DFL);  // ignored, it would take the exit codes of children with it
   for (const int number : signals) {
-    sigaddset(&waited_, number);
+    // A blocked signal is delivered to us even when it is ignored.
+    if (!IsIgnored(number)) {
+      sigaddset(&waited_, number);
+    }
   }
   pthread_sigmask(SIG_BLOCK, &waited_, &original_);
   signal(SIGPIPE, SIG_IGN);

@@ -14,7 +14,8 @@ namespace ringside::cli {
 
 class StopSignals {
  public:
-  // Blocks these signals for the life of the object; SIGPIPE is ignored from now on.
+  // Blocks these signals for the life of the object, except those that were ignored before (nohup).
+  // SIGPIPE is ignored from now on, SIGCHLD is not.
   explicit StopSignals(std::initializer_list<int> signals);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;

@@ -1,0 +1,65 @@
+// `ringside aggregator`: merges what agents send, and answers.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "cli/daemon_options.h"
+#include "cli/running_file.h"
+#include "cli/services.h"
+#include "cli/stop_signals.h"
+
+namespace ringside::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Runs until SIGINT or SIGTERM. Agents keep what it has not acknowledged.\n"
+    "\n"
+    "Examples:\n"
+    "  ringside aggregator\n"
+    "  ringside aggregator --listen tcp://127.0.0.1:7750 --data /srv/ringside --rules rules.yaml";
+
+int RunAggregator(const AggregatorOptions& options) {
+  StopSignals signals({SIGINT, SIGTERM});
+  StartLog(false);
+  RunningFile running;
+  if (const proto::Status status = running.Claim(options.data); !status.ok()) {
+    return Fail(status.message());
+  }
+  AggregatorService aggregator;
+  if (const proto::Status status = aggregator.Start(options); !status.ok()) {
+    return Fail(status.message());
+  }
+  if (const proto::Status status = running.Announce(aggregator.http_url()); !status.ok()) {
+    return Fail(status.message());
+  }
+  std::printf("ringside aggregator: pid %d, %s, agents connect to %s, data %s\n",
+              static_cast<int>(getpid()), aggregator.http_url().c_str(),
+              aggregator.endpoint().c_str(), options.data.c_str());
+  std::fflush(stdout);
+  const int exit_code = WaitForStop(&signals, nullptr, &aggregator);
+  aggregator.Stop();
+  return exit_code;
+}
+
+}  // namespace
+
+void AddAggregator(CLI::App* app, Action* action) {
+  auto options = std::make_shared<AggregatorOptions>();
+  CLI::App* command = app->add_subcommand(
+      "aggregator", "Merges what the agents of all hosts send, keeps it, answers queries");
+  AddAggregatorOptions(command, options.get());
+  command->footer(kFooter);
+  command->callback([options, action] {
+    if (options->data.empty()) {
+      options->data = DefaultDataDirectory();
+    }
+    *action = [options] { return RunAggregator(*options); };
+  });
+}
+
+}  // namespace ringside::cli

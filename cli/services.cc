@@ -1,0 +1,104 @@
+#include "cli/services.h"
+
+#include <chrono>
+#include <utility>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "agent/agent.h"
+#include "aggregator/aggregator.h"
+#include "cli/command.h"
+#include "cli/stop_signals.h"
+
+namespace ringside::cli {
+
+AggregatorService::AggregatorService() = default;
+
+AggregatorService::~AggregatorService() { Stop(); }
+
+proto::Status AggregatorService::Start(const AggregatorOptions& options) {
+  aggregator::AggregatorConfig config;
+  config.data_dir = options.data;
+  config.listen = options.listen;
+  config.http = options.http;
+  config.rules_file = options.rules;
+  auto started = aggregator::Aggregator::Start(std::move(config));
+  if (!started.ok()) {
+    return started.status();
+  }
+  aggregator_ = std::move(*started);
+  endpoint_ = aggregator_->listen_endpoint();
+  http_url_ = aggregator_->http_url();
+  thread_ = std::thread([this] {
+    aggregator_->Run(stop_);
+    ended_ = true;
+  });
+  return {};
+}
+
+void AggregatorService::Stop() {
+  stop_ = true;
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+  if (aggregator_) {
+    aggregator_->Stop();
+  }
+}
+
+AgentService::AgentService() = default;
+
+AgentService::~AgentService() { Stop(); }
+
+proto::Status AgentService::Start(const AgentOptions& options) {
+  agent::AgentConfig config;
+  config.aggregator = options.aggregator;
+  config.host = options.host;
+  config.directory = options.directory;
+  config.state_dir = options.state;
+  auto started = agent::Agent::Start(std::move(config));
+  if (!started.ok()) {
+    return started.status();
+  }
+  agent_ = std::move(*started);
+  directory_ = agent_->directory();
+  thread_ = std::thread([this] {
+    agent_->Run(stop_);
+    ended_ = true;
+  });
+  return {};
+}
+
+void AgentService::Stop() {
+  if (!thread_.joinable()) {
+    return;
+  }
+  stop_ = true;
+  thread_.join();
+  agent_->FlushAndStop();
+}
+
+int WaitForStop(StopSignals* signals, const AgentService* agent,
+                const AggregatorService* aggregator) {
+  constexpr std::chrono::milliseconds kLook{200};
+  while (true) {
+    if (const auto signal = signals->Wait(kLook); signal.number != 0) {
+      spdlog::info("stopping: signal {}", signal.number);
+      return kExitOk;
+    }
+    if ((agent != nullptr && agent->ended()) || (aggregator != nullptr && aggregator->ended())) {
+      return Fail("ended by itself; the log says why");
+    }
+  }
+}
+
+void StartLog(bool errors_only) {
+  auto logger = spdlog::stderr_logger_mt("ringside");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  logger->set_level(errors_only ? spdlog::level::err : spdlog::level::info);
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+}  // namespace ringside::cli
