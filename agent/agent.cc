@@ -1,0 +1,329 @@
+#include "agent/agent.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <poll.h>
+#include <sys/resource.h>
+
+#include "agent/commit.h"
+#include "agent/control_file.h"
+#include "agent/default_directory.h"
+#include "agent/directory_lock.h"
+#include "agent/directory_watch.h"
+#include "agent/fail_points.h"
+#include "agent/frame_builder.h"
+#include "agent/host_sampler.h"
+#include "agent/note_log.h"
+#include "agent/nvml_sampler.h"
+#include "agent/process_sampler.h"
+#include "agent/producer_set.h"
+#include "agent/recovery.h"
+#include "agent/spool.h"
+#include "proto/tick_clock.h"
+#include "proto/version.h"
+
+namespace ringside::agent {
+namespace {
+
+using proto::ProducerDelta;
+using proto::ProducerTotals;
+using proto::Result;
+using proto::Status;
+
+constexpr uint64_t kSecondNs = 1000000000;
+constexpr uint64_t kRescanNs = 5 * kSecondNs;
+constexpr uint64_t kTakeOverNs = kSecondNs;
+
+// Two descriptors a producer; a host may have thousands.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Agent::Agent(AgentConfig config) : config_(std::move(config)), log_(new NoteLog) {}
+
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
+  if (config.directory.empty()) config.directory = DefaultDirectory();
+  if (config.host.empty()) config.host = DefaultHost();
+  if (config.state_dir.empty()) return Status::Error("agent: no state directory given");
+  if (config.interval.count() <= 0) return Status::Error("agent: the interval must be above 0");
+  RaiseDescriptorLimit();
+  std::unique_ptr<Agent> agent(new Agent(std::move(config)));
+  Result<std::unique_ptr<DirectoryWatch>> watch = DirectoryWatch::Open(agent->config_.directory);
+  if (!watch) return watch.status();
+  agent->watch_ = std::move(*watch);
+  Result<std::unique_ptr<DirectoryLock>> lock = DirectoryLock::Open(agent->watch_->fd());
+  if (!lock) return Status::Error(agent->config_.directory + ": " + lock.message());
+  agent->lock_ = std::move(*lock);
+  if (agent->lock_->TryHold()) {
+    if (Status s = agent->Activate(proto::UnixNs()); !s) return s;
+  } else {
+    agent->log_->Info("standing by: the agent with " + agent->lock_->Holder() + " drains " +
+                      agent->config_.directory);
+  }
+  return agent;
+}
+
+// Another agent's death frees the lock.
+bool Agent::TryActivate(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (now_monotonic_ns < next_activation_ns_) return false;
+  next_activation_ns_ = now_monotonic_ns + kTakeOverNs;
+  if (!lock_->TryHold()) return false;
+  const Status status = Activate(now_unix_ns);
+  if (!status) log_->Warn("activate", status.message(), now_monotonic_ns);
+  return status.ok();
+}
+
+Status Agent::Activate(uint64_t now_unix_ns) {
+  Result<std::unique_ptr<Spool>> spool = Spool::Open(config_.state_dir, config_.spool_limit_bytes);
+  if (!spool) return spool.status();
+  Result<Recovered> recovered =
+      Recover(watch_->fd(), lock_->agent_directory_fd(), spool->get(), now_unix_ns);
+  if (!recovered) return recovered.status();
+  if ((*spool)->damaged_files() > 0) {
+    log_->Info("spool " + config_.state_dir + ": " + std::to_string((*spool)->damaged_files()) +
+               " damaged files; what they held is lost");
+  }
+  if (recovered->new_epoch) log_->Info("new epoch: " + recovered->reason);
+  if (!config_.aggregator.empty()) {
+    proto::Hello hello;
+    hello.agent = (*spool)->agent();
+    hello.epoch = recovered->control->identity().epoch;
+    hello.host = config_.host;
+    hello.software_version = proto::kVersion;
+    hello.boot_id = ReadBootId();
+    Result<std::unique_ptr<Uplink>> uplink =
+        Uplink::Open(config_.aggregator, std::move(hello), spool->get());
+    if (!uplink) return uplink.status();
+    uplink_ = std::move(*uplink);
+  }
+  spool_ = std::move(*spool);
+  control_ = std::move(recovered->control);
+  producers_ =
+      std::make_unique<ProducerSet>(watch_->fd(), lock_->agent_directory_fd(), watch_->is_shared());
+  samplers_.push_back(std::make_unique<HostSampler>());
+  samplers_.push_back(std::make_unique<ProcessSampler>());
+  if (!config_.nvml_library.empty()) {
+    std::string reason;
+    std::unique_ptr<NvmlSampler> nvml = NvmlSampler::Open(config_.nvml_library, &reason);
+    log_->Info(nvml != nullptr ? std::to_string(nvml->gpus()) + " GPUs" : "no GPU: " + reason);
+    if (nvml != nullptr) samplers_.push_back(std::move(nvml));
+  }
+  // After an outage the interval goes on from the last committed one's end.
+  interval_start_unix_ns_ = control_->self().interval_end_unix_ns;
+  if (interval_start_unix_ns_ == 0) interval_start_unix_ns_ = now_unix_ns;
+  return Status();
+}
+
+int Agent::DoWork(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (producers_ == nullptr && !TryActivate(now_monotonic_ns, now_unix_ns)) return 0;
+  int work = Discover(now_monotonic_ns);
+  work += CloseWhenDue(now_monotonic_ns, now_unix_ns);
+  work += Communicate(now_monotonic_ns, now_unix_ns);
+  return work;
+}
+
+int Agent::Discover(uint64_t now_monotonic_ns) {
+  if (!watch_->Changed() && now_monotonic_ns < next_rescan_ns_) return 0;
+  next_rescan_ns_ = now_monotonic_ns + kRescanNs;
+  std::vector<std::string> notes;
+  const int found = producers_->Rescan(control_->committed(), &notes);
+  log_->WarnAll(notes, now_monotonic_ns);
+  // Those whose last commit an earlier agent did not live to clean up after.
+  return found + producers_->RemoveDone();
+}
+
+int Agent::Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (uplink_ == nullptr) return 0;
+  std::vector<std::string> notes;
+  const int work = uplink_->Poll(now_monotonic_ns, now_unix_ns, &notes);
+  log_->WarnAll(notes, now_monotonic_ns);
+  return work;
+}
+
+uint64_t Agent::IntervalNs() const {
+  return static_cast<uint64_t>(std::chrono::nanoseconds(config_.interval).count());
+}
+
+// At whole multiples of the interval on the wall clock: all hosts close together.
+void Agent::ScheduleClose(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  next_close_ns_ = now_monotonic_ns + IntervalNs() - now_unix_ns % IntervalNs();
+}
+
+int Agent::CloseWhenDue(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (next_close_ns_ == 0) ScheduleClose(now_monotonic_ns, now_unix_ns);
+  if (now_monotonic_ns < next_close_ns_) return 0;
+  ScheduleClose(now_monotonic_ns, now_unix_ns);
+  const auto retire_after = std::chrono::nanoseconds(config_.retire_after).count();
+  const uint64_t retire_after_ns =
+      retire_after > 0 ? static_cast<uint64_t>(retire_after) : IntervalNs();
+  return CloseInterval(now_monotonic_ns, now_unix_ns, retire_after_ns) ? 1 : 0;
+}
+
+bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
+                          uint64_t retire_after_ns) {
+  // The segments keep everything: with the spool full the interval just goes on.
+  if (spool_->bytes() >= config_.spool_limit_bytes) {
+    ++postponed_;
+    log_->Warn("spool",
+               "spool " + config_.state_dir + " is full (" + std::to_string(spool_->bytes()) +
+                   " bytes): intervals are joined until the " +
+                   "aggregator acknowledges (or raise --spool-limit)",
+               now_monotonic_ns);
+    return false;
+  }
+  // The wall clock may have been set back.
+  const uint64_t start = std::min(interval_start_unix_ns_, now_unix_ns - 1);
+  ProcessMaps processes;
+  CloseContext context;
+  context.now_monotonic_ns = now_monotonic_ns;
+  context.now_unix_ns = now_unix_ns;
+  context.interval_start_unix_ns = start;
+  context.retire_after_ns = retire_after_ns;
+  context.hidden_grace_ns =
+      static_cast<uint64_t>(std::chrono::nanoseconds(config_.hidden_grace).count());
+  context.budget = config_.detail;
+  context.drop_detail = spool_->bytes() >= config_.spool_limit_bytes / 4 * 3;
+  context.processes = &processes;
+
+  proto::Batch head;
+  head.id = {spool_->agent(), control_->identity().epoch, control_->committed_sequence() + 1};
+  head.host = config_.host;
+  head.interval_start_unix_ns = start;
+  head.interval_end_unix_ns = now_unix_ns;
+  FrameBuilder frames(std::move(head));
+  CommitInput input;
+  input.interval_end_unix_ns = now_unix_ns;
+  for (Producer* producer : producers_->All()) {
+    const ProducerTotals before = producer->totals();
+    const bool was_quarantined = producer->state() == Producer::State::kQuarantined;
+    ProducerDelta delta;
+    const bool changed = producer->Collect(context, &delta);
+    const std::string name = proto::ToString(producer->segment().identity().uuid);
+    if (!was_quarantined && producer->state() == Producer::State::kQuarantined) {
+      log_->Warn(name, "producer " + name + " is quarantined: " + producer->quarantine(),
+                 now_monotonic_ns);
+    } else if (!producer->postponed().empty()) {
+      log_->Warn("postponed", "producer " + name + ": " + producer->postponed(), now_monotonic_ns);
+    }
+    if (!changed) continue;
+    frames.Add(std::move(delta), before);
+    input.producers.push_back(producer);
+  }
+  for (ProducerDelta& refused : producers_->Refused()) frames.Add(std::move(refused), {});
+  ProducerDelta self = SampleMachine(now_unix_ns);
+  input.self_recorded = self.totals.recorded;
+  ProducerTotals self_before;
+  self_before.recorded = control_->self().recorded;
+  frames.Add(std::move(self), self_before);
+  input.frames = frames.Finish();
+  FailPoint("close.collected");
+
+  if (Status status = Commit(input, control_.get(), spool_.get()); !status) {
+    ++postponed_;
+    log_->Warn("commit", status.message(), now_monotonic_ns);
+    return false;
+  }
+  ++intervals_;
+  interval_start_unix_ns_ = now_unix_ns;
+  producers_->MarkRefusedReported();
+  producers_->RemoveDone();
+  return true;
+}
+
+ProducerDelta Agent::SampleMachine(uint64_t now_unix_ns) {
+  ProducerDelta self;
+  self.uuid = control_->identity().self;
+  self.pid = static_cast<uint64_t>(getpid());
+  self.service = "ringside-agent";
+  self.instance = InstanceOf(self.pid, self.uuid);
+  self.started_unix_ns = control_->identity().self_started_unix_ns;
+  self.is_agent = true;
+  SampleContext context;
+  context.now_unix_ns = now_unix_ns;
+  for (const Producer* producer : producers_->All()) {
+    if (producer->process() == 0) continue;
+    context.processes.push_back({producer->process(), producer->segment().identity().service});
+  }
+  for (const auto& sampler : samplers_) sampler->Sample(context, &self.series);
+  SampleSelf(now_unix_ns, &self.series);
+  self.totals.recorded = control_->self().recorded;
+  for (const proto::SeriesDelta& series : self.series) {
+    self.totals.recorded += series.delta.Count();
+  }
+  return self;
+}
+
+void Agent::SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const {
+  const auto add = [&](const char* path, const char* unit, uint64_t value) {
+    out->push_back(GaugeSample(path, unit, {}, static_cast<int64_t>(value), now_unix_ns));
+  };
+  add("agent.producers", "{producer}", producers_->size());
+  add("agent.quarantined", "{producer}", producers_->Quarantined());
+  add("agent.spool.bytes", "By", spool_->bytes());
+}
+
+void Agent::Run(const std::atomic<bool>& stop) {
+  while (!stop.load(std::memory_order_relaxed)) {
+    DoWork(proto::MonotonicNs(), proto::UnixNs());
+    Sleep(proto::MonotonicNs());
+  }
+}
+
+void Agent::Sleep(uint64_t now_monotonic_ns) {
+  uint64_t wait = static_cast<uint64_t>(std::chrono::nanoseconds(config_.poll).count());
+  if (next_close_ns_ > now_monotonic_ns) wait = std::min(wait, next_close_ns_ - now_monotonic_ns);
+  if (uplink_ != nullptr) {
+    uplink_->Wait(watch_->event_fd(), wait);
+    return;
+  }
+  pollfd events{watch_->event_fd(), POLLIN, 0};
+  poll(&events, 1, static_cast<int>(wait / 1000000 + 1));
+}
+
+bool Agent::FlushAndStop(std::chrono::milliseconds max_wait) {
+  if (producers_ == nullptr) return true;
+  const uint64_t deadline =
+      proto::MonotonicNs() + static_cast<uint64_t>(std::chrono::nanoseconds(max_wait).count());
+  next_rescan_ns_ = 0;
+  Discover(proto::MonotonicNs());
+  // A process that is proven dead writes nothing more: no need to wait another interval.
+  CloseInterval(proto::MonotonicNs(), proto::UnixNs(), 0);
+  while (uplink_ != nullptr && !spool_->pending().empty() && proto::MonotonicNs() < deadline) {
+    Communicate(proto::MonotonicNs(), proto::UnixNs());
+    uplink_->Wait(-1, 10000000);
+  }
+  const bool acknowledged = spool_->pending().empty();
+  if (!acknowledged) {
+    log_->Info(std::to_string(spool_->pending().size()) + " batches are not acknowledged; they " +
+               "stay in " + config_.state_dir + " and are sent when an agent starts again");
+  }
+  return acknowledged;
+}
+
+AgentCounters Agent::counters() const {
+  AgentCounters counters;
+  counters.is_active = producers_ != nullptr;
+  counters.intervals = intervals_;
+  counters.postponed = postponed_;
+  if (!counters.is_active) return counters;
+  counters.epoch = control_->identity().epoch;
+  counters.committed_sequence = control_->committed_sequence();
+  counters.producers = producers_->size();
+  counters.quarantined = producers_->Quarantined();
+  counters.wrong_version = producers_->wrong_version();
+  counters.removed = producers_->removed();
+  counters.spool_bytes = spool_->bytes();
+  counters.unacknowledged = spool_->pending().size();
+  if (uplink_ != nullptr) counters.uplink = uplink_->counters();
+  return counters;
+}
+
+}  // namespace ringside::agent

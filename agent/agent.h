@@ -1,0 +1,116 @@
+// The agent: one per host. Follows every producer of a directory, closes an interval per second,
+// commits it to the spool and sends it until it is acknowledged. docs/agent.md.
+//
+// One thread: DoWork does a round of the duty cycle and returns how much it did; the clock is
+// passed in. Run is the loop around it with the real clock.
+#ifndef RINGSIDE_AGENT_AGENT_H_
+#define RINGSIDE_AGENT_AGENT_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/ring_drain.h"
+#include "agent/uplink.h"
+#include "proto/batch.h"
+#include "proto/status.h"
+
+namespace ringside::agent {
+
+class ControlFile;
+class DirectoryLock;
+class DirectoryWatch;
+class NoteLog;
+class ProducerSet;
+class Sampler;
+class Spool;
+struct CloseContext;
+
+struct AgentConfig {
+  std::string directory;   // of the segments; empty: as the probe chooses it
+  std::string state_dir;   // the spool; one per agent
+  std::string aggregator;  // endpoint; empty: nothing is sent, the spool fills
+  std::string host;        // empty: this machine's name
+  std::chrono::milliseconds interval{1000};
+  std::chrono::milliseconds poll{10};  // longest sleep of Run
+  uint64_t spool_limit_bytes = uint64_t{1} << 30;
+  std::string nvml_library = "libnvidia-ml.so.1";  // empty: not tried
+  DetailBudget detail;
+  // Between a dead producer's retired bit and the last copy of its segment; 0: one interval.
+  std::chrono::milliseconds retire_after{0};
+  // A producer that may live where it cannot be seen counts as dead after this long without change.
+  std::chrono::seconds hidden_grace{600};
+};
+
+// Our own health, readable at any time from the agent's thread.
+struct AgentCounters {
+  bool is_active = false;  // false: standing by
+  uint64_t epoch = 0;
+  uint64_t committed_sequence = 0;
+  uint64_t intervals = 0;  // committed
+  uint64_t postponed = 0;  // intervals that were not committed: their time joined the next
+  uint64_t producers = 0;
+  uint64_t quarantined = 0;  // producers and files
+  uint64_t wrong_version = 0;
+  uint64_t removed = 0;  // dead producers' segments
+  uint64_t spool_bytes = 0;
+  uint64_t unacknowledged = 0;  // frames
+  UplinkCounters uplink;
+};
+
+class Agent {
+ public:
+  static proto::Result<std::unique_ptr<Agent>> Start(AgentConfig config);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // A round: take over if standing by, discover, send and receive, close the interval when due.
+  int DoWork(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  // Rounds until `stop`; sleeps until something is due.
+  void Run(const std::atomic<bool>& stop);
+  // Closes the interval, folds producers that are dead, commits, sends. True: all is acknowledged.
+  bool FlushAndStop(std::chrono::milliseconds max_wait = std::chrono::seconds(5));
+
+  const std::string& directory() const { return config_.directory; }
+  AgentCounters counters() const;
+
+ private:
+  explicit Agent(AgentConfig config);
+  bool TryActivate(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  proto::Status Activate(uint64_t now_unix_ns);
+  int Discover(uint64_t now_monotonic_ns);
+  int Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  int CloseWhenDue(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  bool CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns, uint64_t retire_after_ns);
+  void ScheduleClose(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  proto::ProducerDelta SampleMachine(uint64_t now_unix_ns);
+  void SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const;
+  void Sleep(uint64_t now_monotonic_ns);
+  uint64_t IntervalNs() const;
+
+  AgentConfig config_;
+  std::unique_ptr<NoteLog> log_;
+  std::unique_ptr<DirectoryWatch> watch_;
+  std::unique_ptr<DirectoryLock> lock_;
+  // Only while active:
+  std::unique_ptr<Spool> spool_;
+  std::unique_ptr<ControlFile> control_;
+  std::unique_ptr<ProducerSet> producers_;
+  std::unique_ptr<Uplink> uplink_;
+  std::vector<std::unique_ptr<Sampler>> samplers_;
+
+  uint64_t next_activation_ns_ = 0;
+  uint64_t next_rescan_ns_ = 0;
+  uint64_t next_close_ns_ = 0;
+  uint64_t interval_start_unix_ns_ = 0;
+  uint64_t intervals_ = 0;
+  uint64_t postponed_ = 0;
+};
+
+}  // namespace ringside::agent
+
+#endif  // RINGSIDE_AGENT_AGENT_H_

@@ -1,0 +1,65 @@
+#include "agent/directory_watch.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+namespace ringside::agent {
+
+using proto::Result;
+using proto::Status;
+
+std::vector<std::string> ListNames(int fd, const std::string& suffix) {
+  std::vector<std::string> names;
+  const int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* const stream = copy >= 0 ? fdopendir(copy) : nullptr;
+  if (stream == nullptr) return names;
+  while (const dirent* entry = readdir(stream)) {
+    const std::string name = entry->d_name;
+    if (name.size() > suffix.size() &&
+        name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
+      names.push_back(name);
+    }
+  }
+  closedir(stream);
+  return names;
+}
+
+Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::Open(const std::string& path) {
+  const auto error = [&](const std::string& what) {
+    return Status::Error("segment directory " + path + ": " + what);
+  };
+  std::unique_ptr<DirectoryWatch> watch(new DirectoryWatch);
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return error(std::strerror(errno));
+  watch->directory_.Reset(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!watch->directory_.ok()) return error(std::strerror(errno));
+  struct statfs file_system {};
+  if (fstatfs(watch->directory_.get(), &file_system) != 0) return error(std::strerror(errno));
+  if (static_cast<unsigned long>(file_system.f_type) != TMPFS_MAGIC) {
+    return error("is not on tmpfs (choose one below /dev/shm)");
+  }
+  struct stat info {};
+  if (fstat(watch->directory_.get(), &info) != 0) return error(std::strerror(errno));
+  watch->is_shared_ = info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  watch->inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  // Without it new segments are found a rescan later.
+  if (watch->inotify_.ok()) {
+    inotify_add_watch(watch->inotify_.get(), path.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+  }
+  return watch;
+}
+
+bool DirectoryWatch::Changed() {
+  alignas(inotify_event) char events[4096];
+  bool changed = false;
+  while (inotify_.ok() && read(inotify_.get(), events, sizeof events) > 0) changed = true;
+  return changed;
+}
+
+}  // namespace ringside::agent

@@ -1,0 +1,40 @@
+#include "agent/liveness.h"
+
+#include <fcntl.h>
+
+namespace ringside::agent {
+
+Liveness::Verdict Liveness::Check(const SegmentFile& segment, bool changed,
+                                  uint64_t now_monotonic_ns, uint64_t hidden_grace_ns,
+                                  ProcessMaps* processes) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (fcntl(segment.fd(), F_GETLK, &lock) != 0) return Verdict::kSuspect;
+  if (lock.l_type != F_UNLCK) {
+    if (lock.l_pid > 0) holder_pid_ = static_cast<uint64_t>(lock.l_pid);
+    quiet_since_ns_ = 0;
+    return Verdict::kAlive;
+  }
+  if (changed || quiet_since_ns_ == 0) quiet_since_ns_ = now_monotonic_ns;
+  const dev_t device = segment.device();
+  const ino_t inode = segment.inode();
+  if (holder_pid_ != 0) {
+    switch (AskProcess(holder_pid_, device, inode)) {
+      case MapsAnswer::kMaps:
+        return Verdict::kSuspect;
+      case MapsAnswer::kDoesNot:
+        return Verdict::kDead;
+      case MapsAnswer::kUnknown:
+        break;
+    }
+  } else if (processes->IsMapped(device, inode)) {
+    return Verdict::kSuspect;
+  } else if (processes->SeesAll()) {
+    return Verdict::kDead;
+  }
+  const bool quiet = now_monotonic_ns - quiet_since_ns_ >= hidden_grace_ns;
+  return quiet ? Verdict::kDead : Verdict::kSuspect;
+}
+
+}  // namespace ringside::agent

@@ -1,0 +1,373 @@
+#include "agent/producer.h"
+
+#include <numeric>
+#include <utility>
+
+#include "agent/differ.h"
+#include "agent/fail_points.h"
+#include "agent/open_requests.h"
+#include "agent/snapshot.h"
+#include "proto/tick_clock.h"
+
+namespace ringside::agent {
+namespace {
+
+using proto::ProducerDelta;
+using proto::ProducerTotals;
+using proto::Result;
+using proto::Status;
+
+ProducerTotals TotalsOf(const BaselineSlot& head) {
+  ProducerTotals totals;
+  totals.recorded = head.recorded;
+  for (size_t i = 0; i < totals.lost.size(); ++i) totals.lost[i] = head.lost[i];
+  for (size_t i = 0; i < totals.dropped.size(); ++i) totals.dropped[i] = head.dropped[i];
+  const auto lost = [&](proto::LossReason reason) -> uint64_t& {
+    return totals.lost[static_cast<size_t>(reason)];
+  };
+  const auto dropped = [&](proto::DropReason reason) -> uint64_t& {
+    return totals.dropped[static_cast<size_t>(reason)];
+  };
+  lost(proto::LossReason::kBaseline) += head.lost_baseline;
+  dropped(proto::DropReason::kRingFull) += head.lane_dropped;
+  dropped(proto::DropReason::kNotSampled) += head.not_sampled;
+  dropped(proto::DropReason::kSpoolFull) += head.spool_full;
+  dropped(proto::DropReason::kCorrupt) += head.corrupt;
+  totals.detail_written = head.detail_written;
+  totals.detail_sent = head.detail_sent;
+  return totals;
+}
+
+uint64_t Sum(const proto::DropCounts& counts) {
+  return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+}
+
+}  // namespace
+
+std::string InstanceOf(uint64_t pid, const proto::Uuid& uuid) {
+  return std::to_string(pid) + "-" + proto::ToString(uuid).substr(0, 8);
+}
+
+Producer::Producer(std::unique_ptr<SegmentFile> segment, std::unique_ptr<BaselineFile> baseline)
+    : segment_(std::move(segment)),
+      baseline_(std::move(baseline)),
+      liveness_(baseline_->valid().head->holder_pid) {}
+
+Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> segment,
+                                                   int agent_directory_fd, uint64_t committed) {
+  const proto::Uuid uuid = segment->identity().uuid;
+  const proto::Geometry geometry = segment->geometry();
+  Result<uint64_t> control = segment->LoadControl();
+  if (!control) return control.status();
+  // The agent opens interval 1 when it has met a segment: at 0 nobody has read it yet.
+  const bool is_known = (*control & proto::kControlIntervalMask) != 0;
+  Result<std::unique_ptr<BaselineFile>> baseline =
+      BaselineFile::Open(agent_directory_fd, uuid, committed);
+  const bool has_baseline = baseline.ok();
+  if (has_baseline && !(*baseline)->Matches(geometry)) {
+    return Status::Error("the segment's shape is not the one that its baseline was made for");
+  }
+  if (!has_baseline) {
+    baseline = BaselineFile::Create(agent_directory_fd, uuid, geometry, committed);
+    if (!baseline) return baseline.status();
+  }
+  std::unique_ptr<Producer> producer(new Producer(std::move(segment), std::move(*baseline)));
+  if (!has_baseline) {
+    if (is_known) {
+      if (Status s = producer->SkipToPresent(committed); !s) return s;
+    }
+    if (Status s = producer->baseline_->Publish(); !s) return s;
+    FailPoint("attach.baseline");
+  }
+  if (!is_known) {
+    if (Status s = producer->segment_->AdvanceInterval(); !s) return s;
+  }
+  if ((*control & proto::kControlRetired) != 0) producer->state_ = State::kRetiring;
+  if ((producer->baseline_->valid().head->flags & kFinal) != 0) {
+    producer->state_ = State::kFinal;
+    producer->done_ = true;
+  }
+  producer->PublishTails();
+  return producer;
+}
+
+// A segment that was read before, by an agent whose notes are gone: what it holds now may have
+// been delivered or not. It is not counted again, and the gap is said to be lost.
+Status Producer::SkipToPresent(uint64_t committed) {
+  SegmentUse use;
+  if (Status s = ReadLanes(&use); !s) return s;
+  Result<uint64_t> control = segment_->LoadControl();
+  if (!control) return control.status();
+  if (Status s = baseline_->Reserve(use.lanes_used, use.series_count, use.pool_used); !s) return s;
+  const SlotImage& idle = baseline_->idle();
+  if (Status s = TakeSnapshot(*segment_, use, baseline_->valid(), idle); !s) return s;
+  if (Status s = table_.Refresh(*segment_, use.series_count); !s) return s;
+  Result<uint64_t> count = CountSamples(idle, table_);
+  if (!count) return count.status();
+  BaselineSlot& head = *idle.head;
+  head.lost_baseline = *count;
+  head.interval_tag = (*control & proto::kControlIntervalMask) + 1;
+  uint64_t passed = 0;
+  uint64_t dropped = 0;
+  for (uint32_t lane = 0; lane < use.lanes_used; ++lane) {
+    const proto::Lane& copy = lanes_[lane];
+    LaneCursor& cursor = idle.cursors[lane];
+    cursor.timing_records = copy.timing_head.load(std::memory_order_relaxed);
+    cursor.request_bytes = copy.request_head.load(std::memory_order_relaxed);
+    cursor.requests = copy.request_records.load(std::memory_order_relaxed);
+    passed += cursor.timing_records + cursor.requests;
+    dropped += copy.timing_dropped.load(std::memory_order_relaxed) +
+               copy.request_dropped.load(std::memory_order_relaxed);
+  }
+  head.not_sampled = passed;
+  head.lane_dropped = dropped;
+  head.detail_written = passed + dropped + Sum(use.dropped);
+  baseline_->Adopt(committed);
+  return Status();
+}
+
+ProducerTotals Producer::totals() const { return TotalsOf(*baseline_->valid().head); }
+
+bool Producer::Collect(const CloseContext& context, ProducerDelta* delta) {
+  if (done_) return false;
+  bool changed = false;
+  if (state_ != State::kQuarantined) {
+    const Status status = CollectChecked(context, delta, &changed);
+    if (status.ok()) return changed;
+    quarantine_ = status.message();
+    state_ = State::kQuarantined;
+    baseline_->Untag();
+    *delta = ProducerDelta();
+  }
+  return CollectQuarantined(context, delta);
+}
+
+// Says so once, and once more when it is gone.
+bool Producer::CollectQuarantined(const CloseContext& context, ProducerDelta* delta) {
+  verdict_ = liveness_.Check(*segment_, false, context.now_monotonic_ns, context.hidden_grace_ns,
+                             context.processes);
+  last_ = verdict_ == Liveness::Verdict::kDead;
+  if (quarantine_reported_ && !last_) return false;
+  Identify(delta);
+  delta->totals = totals();
+  delta->is_final = last_;
+  return true;
+}
+
+void Producer::Identify(ProducerDelta* delta) const {
+  const SegmentIdentity& identity = segment_->identity();
+  delta->uuid = identity.uuid;
+  delta->pid = identity.pid;
+  delta->service = identity.service;
+  delta->instance = InstanceOf(identity.pid, identity.uuid);
+  delta->labels = identity.labels;
+  delta->started_unix_ns = identity.created_unix_ns;
+  delta->quarantine = quarantine_;
+}
+
+Status Producer::CollectChecked(const CloseContext& context, ProducerDelta* delta, bool* changed) {
+  if (Status s = segment_->CheckSize(); !s) return s;
+  SegmentUse use;
+  if (Status s = ReadLanes(&use); !s) return s;
+  Result<bool> quiet = IsQuiet(use);
+  if (!quiet) return quiet.status();
+  bool last = false;
+  if (Status s = CheckLife(context, !*quiet, &last); !s) return s;
+  const bool announced = (baseline_->valid().head->flags & kAnnounced) != 0;
+  if (*quiet && announced && !last) return Status();
+  const Status room = baseline_->Reserve(use.lanes_used, use.series_count, use.pool_used);
+  postponed_ = room.message();
+  if (!room) return Status();  // the segment keeps it all until there is room
+  if (Status s = Copy(use); !s) return s;
+  if (Status s = Compute(context, use, last, delta); !s) return s;
+  in_commit_ = true;
+  last_ = last;
+  *changed = true;
+  return Status();
+}
+
+// Lanes first: what their heads say was complete before the rest is read.
+Status Producer::ReadLanes(SegmentUse* use) {
+  Result<SegmentUse> first = segment_->ReadUse();
+  if (!first) return first.status();
+  const uint32_t lanes = first->lanes_used;
+  if (lanes > lanes_capacity_) {
+    lanes_ = std::make_unique<proto::Lane[]>(lanes);
+    lanes_capacity_ = lanes;
+  }
+  const Status status =
+      segment_->Read(segment_->geometry().lanes_offset, lanes * sizeof(proto::Lane), lanes_.get());
+  if (!status) return status;
+  std::atomic_thread_fence(std::memory_order_acquire);
+  Result<SegmentUse> second = segment_->ReadUse();
+  if (!second) return second.status();
+  *use = *second;
+  use->lanes_used = lanes;
+  return Status();
+}
+
+Result<bool> Producer::IsQuiet(const SegmentUse& use) const {
+  const SlotImage& valid = baseline_->valid();
+  uint64_t dropped = 0;
+  for (uint32_t lane = 0; lane < use.lanes_used; ++lane) {
+    const proto::Lane& copy = lanes_[lane];
+    const LaneCursor& cursor = valid.cursors[lane];
+    if (copy.timing_head.load(std::memory_order_relaxed) != cursor.timing_records ||
+        copy.request_head.load(std::memory_order_relaxed) != cursor.request_bytes) {
+      return false;
+    }
+    dropped += copy.timing_dropped.load(std::memory_order_relaxed) +
+               copy.request_dropped.load(std::memory_order_relaxed);
+  }
+  if (dropped != valid.head->lane_dropped) return false;
+  return IsUnchanged(*segment_, use, valid);
+}
+
+Status Producer::CheckLife(const CloseContext& context, bool changed, bool* last) {
+  verdict_ = liveness_.Check(*segment_, changed, context.now_monotonic_ns, context.hidden_grace_ns,
+                             context.processes);
+  seen_alive_ = seen_alive_ || verdict_ == Liveness::Verdict::kAlive;
+  if (state_ == State::kLive && verdict_ == Liveness::Verdict::kDead) {
+    if (Status s = segment_->Retire(); !s) return s;
+    FailPoint("retire.marked");
+    state_ = State::kRetiring;
+  }
+  if (state_ != State::kRetiring) return Status();
+  if (retired_monotonic_ns_ == 0) {
+    retired_monotonic_ns_ = context.now_monotonic_ns;
+    // Seen alive at the last close, or some time since the last agent's last close.
+    died_unix_ns_ = seen_alive_ ? context.now_unix_ns : context.interval_start_unix_ns;
+  }
+  *last = context.now_monotonic_ns - retired_monotonic_ns_ >= context.retire_after_ns;
+  return Status();
+}
+
+Status Producer::Copy(const SegmentUse& use) {
+  Result<uint64_t> control = segment_->LoadControl();
+  if (!control) return control.status();
+  const uint64_t interval = *control & proto::kControlIntervalMask;
+  const SlotImage& valid = baseline_->valid();
+  const SlotImage& idle = baseline_->idle();
+  if (Status s = TakeSnapshot(*segment_, use, valid, idle); !s) return s;
+  idle.head->interval_tag = interval + 1;
+  // The next interval's slot is that of the one before this: its extremes must be committed.
+  advance_later_ = valid.head->interval_tag < interval;
+  return advance_later_ ? Status() : segment_->AdvanceInterval();
+}
+
+TickMapper Producer::ClockOf(const CloseContext& context) const {
+  const SegmentIdentity& identity = segment_->identity();
+  // The caller's clock is CLOCK_MONOTONIC: what a segment of that kind was written with.
+  const uint64_t now_ticks = identity.clock_kind == proto::ClockKind::kTsc
+                                 ? proto::ReadCounter()
+                                 : context.now_monotonic_ns;
+  return {now_ticks, context.now_unix_ns, identity.ns_per_tick_q32};
+}
+
+Status Producer::Compute(const CloseContext& context, const SegmentUse& use, bool last,
+                         ProducerDelta* delta) {
+  const TickMapper clock = ClockOf(context);
+  // After the copy: a series that a copied row names was ready before.
+  if (Status s = table_.Refresh(*segment_, use.series_count); !s) return s;
+  Result<Difference> difference = Differ(baseline_->idle(), baseline_->valid(), table_, clock);
+  if (!difference) return difference.status();
+  delta->series = std::move(difference->series);
+  BaselineSlot& head = *baseline_->idle().head;
+  const BaselineSlot& before = *baseline_->valid().head;
+  head.flags = kAnnounced;
+  head.holder_pid = holder();
+  head.lost_baseline = before.lost_baseline;
+  head.aborted_rows = before.aborted_rows;
+  head.recorded = before.recorded + difference->recorded;
+  Detail detail;
+  if (Status s = DrainRings(context, clock, &detail); !s) return s;
+  if (last) {
+    if (Status s = Fold(use, clock, &detail, delta); !s) return s;
+  }
+  WriteTotals(use, detail, context.drop_detail, delta);
+  if (!context.drop_detail) {
+    delta->requests = std::move(detail.requests);
+    delta->timings = std::move(detail.timings);
+  }
+  Identify(delta);
+  delta->totals = TotalsOf(head);
+  delta->is_final = last;
+  return Status();
+}
+
+Status Producer::DrainRings(const CloseContext& context, const TickMapper& clock, Detail* detail) {
+  RingDrain drain(*segment_, table_, clock, context.budget);
+  const SlotImage& valid = baseline_->valid();
+  const SlotImage& idle = baseline_->idle();
+  for (uint32_t lane = 0; lane < idle.head->lanes_used; ++lane) {
+    const Status status =
+        drain.Drain(lane, lanes_[lane], valid.cursors[lane], &idle.cursors[lane], detail);
+    if (!status) return status;
+  }
+  return Status();
+}
+
+Status Producer::Fold(const SegmentUse& use, const TickMapper& clock, Detail* detail,
+                      ProducerDelta* delta) {
+  Result<OpenRequests> open =
+      FoldOpenRequests(*segment_, use.slots_used, table_, clock, died_unix_ns_);
+  if (!open) return open.status();
+  Result<uint64_t> cells = CountSamples(baseline_->idle(), table_);
+  if (!cells) return cells.status();
+  BaselineSlot& head = *baseline_->idle().head;
+  // The cells themselves have the last word, not the sum of what was delivered.
+  head.recorded = *cells - head.lost_baseline + open->samples.size();
+  head.aborted_rows += open->rows.size() + open->corrupt;
+  head.flags |= kFinal;
+  detail->corrupt += open->corrupt;
+  for (proto::SeriesDelta& sample : open->samples) delta->series.push_back(std::move(sample));
+  for (proto::RequestRow& row : open->rows) detail->requests.push_back(std::move(row));
+  return Status();
+}
+
+void Producer::WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail,
+                           ProducerDelta* delta) {
+  BaselineSlot& head = *baseline_->idle().head;
+  const BaselineSlot& before = *baseline_->valid().head;
+  const uint64_t rows = detail.requests.size() + detail.timings.size();
+  head.detail_sent = before.detail_sent + (drop_detail ? 0 : rows);
+  head.spool_full = before.spool_full + (drop_detail ? rows : 0);
+  head.not_sampled = before.not_sampled + detail.not_sampled;
+  head.corrupt = before.corrupt + detail.corrupt;
+  head.lane_dropped = detail.ring_full;
+  head.detail_written = detail.offered + Sum(use.dropped) + head.aborted_rows;
+  (void)delta;
+}
+
+void Producer::Tag(uint64_t position) {
+  if (in_commit_) baseline_->Tag(position);
+}
+
+void Producer::Untag() {
+  if (in_commit_) baseline_->Untag();
+  in_commit_ = false;
+  last_ = false;
+}
+
+void Producer::Flip() {
+  if (in_commit_) baseline_->Flip();
+  if (state_ == State::kQuarantined) quarantine_reported_ = true;
+}
+
+void Producer::PublishTails() {
+  const SlotImage& valid = baseline_->valid();
+  for (uint32_t lane = 0; lane < valid.head->lanes_used; ++lane) {
+    const LaneCursor& cursor = valid.cursors[lane];
+    // A truncated file: the next collect will find out and say so.
+    if (!segment_->PublishTails(lane, cursor.timing_records, cursor.request_bytes)) return;
+  }
+  if (in_commit_ && advance_later_ && !last_) (void)segment_->AdvanceInterval();
+  if (last_) {
+    if (state_ != State::kQuarantined) state_ = State::kFinal;
+    done_ = true;
+  }
+  in_commit_ = false;
+  last_ = false;
+}
+
+}  // namespace ringside::agent

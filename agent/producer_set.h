@@ -1,0 +1,68 @@
+// All producers of a directory, and the files in it that were refused.
+#ifndef RINGSIDE_AGENT_PRODUCER_SET_H_
+#define RINGSIDE_AGENT_PRODUCER_SET_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "agent/producer.h"
+#include "proto/batch.h"
+#include "proto/uuid.h"
+
+namespace ringside::agent {
+
+class ProducerSet {
+ public:
+  ProducerSet(int directory_fd, int agent_directory_fd, bool any_owner)
+      : directory_fd_(directory_fd),
+        agent_directory_fd_(agent_directory_fd),
+        any_owner_(any_owner) {}
+
+  // Attaches what is new. Returns how many. Lines worth a log go to `notes`.
+  int Rescan(uint64_t committed, std::vector<std::string>* notes);
+  std::vector<Producer*> All();
+  // Refused files that no batch has named yet, as quarantined producers without counts.
+  std::vector<proto::ProducerDelta> Refused();
+  void MarkRefusedReported();
+  // Unlinks segments, then baselines, of those that are done.
+  int RemoveDone();
+
+  size_t size() const { return producers_.size(); }
+  // Quarantined producers and refused files that are still there.
+  uint64_t Quarantined() const;
+  uint64_t wrong_version() const { return wrong_version_; }
+  uint64_t removed() const { return removed_; }
+
+ private:
+  struct Refusal {
+    ino_t inode = 0;
+    proto::Uuid uuid;  // as the name says
+    std::string reason;
+    bool again = false;  // worth another try
+    bool reported = false;
+  };
+
+  bool IsWanted(const std::string& name);
+  void Attach(const std::string& name, const proto::Uuid& uuid, uint64_t committed,
+              std::vector<std::string>* notes);
+  void Refuse(const std::string& name, const proto::Uuid& uuid, std::string reason, bool again,
+              std::vector<std::string>* notes);
+  ino_t InodeOf(const std::string& name) const;
+
+  int directory_fd_;
+  int agent_directory_fd_;
+  bool any_owner_;
+  std::map<std::string, std::unique_ptr<Producer>> producers_;  // by file name
+  std::map<std::string, Refusal> refused_;
+  uint64_t wrong_version_ = 0;
+  uint64_t removed_ = 0;
+};
+
+}  // namespace ringside::agent
+
+#endif  // RINGSIDE_AGENT_PRODUCER_SET_H_

@@ -1,0 +1,111 @@
+// One producer's segment, as the agent sees it: an untrusted file.
+//
+// Owner: the agent's thread. What is read is copied once into the caller's memory, in aligned
+// 8-byte words (no torn cells), around holes (reading a hole of a tmpfs mapping would allocate it)
+// and guarded against truncation. The header is copied and validated once, in Open; everything
+// else that is handed out is raw: `*_untrusted` until its reader has checked it.
+// Writes nothing but the control word and the lanes' tails.
+#ifndef RINGSIDE_AGENT_SEGMENT_FILE_H_
+#define RINGSIDE_AGENT_SEGMENT_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <sys/types.h>
+
+#include "agent/mapping.h"
+#include "agent/unique_fd.h"
+#include "proto/segment_format.h"
+#include "proto/series.h"
+#include "proto/status.h"
+#include "proto/uuid.h"
+
+namespace ringside::agent {
+
+// The part of the header that is written before `ready` and never changes. A validated copy.
+struct SegmentIdentity {
+  proto::Uuid uuid;
+  uint64_t pid = 0;
+  uint64_t created_unix_ns = 0;
+  proto::ClockKind clock_kind = proto::ClockKind::kMonotonic;
+  uint64_t ns_per_tick_q32 = 0;
+  proto::Geometry geometry{};
+  std::string service;
+  std::string command;
+  proto::LabelList labels;
+};
+
+// Counters of the header and how far the parts are used; clamped to the geometry.
+struct SegmentUse {
+  uint32_t series_count = 0;
+  uint32_t lanes_used = 0;
+  uint32_t slots_used = 0;
+  uint64_t pool_used = 0;
+  proto::LossCounts lost{};
+  proto::DropCounts dropped{};
+};
+
+class SegmentFile {
+ public:
+  enum class Refusal {
+    kNotReady,  // linked, but not filled: ask again later
+    kVersion,   // of another major version, or one that this agent is too old for
+    kRefused,   // not a segment, or a damaged one
+  };
+  struct OpenError {
+    Refusal refusal = Refusal::kRefused;
+    std::string reason;
+  };
+
+  // `any_owner`: files of other users are welcome (a shared directory). Null on error.
+  static std::unique_ptr<SegmentFile> Open(int directory_fd, const std::string& name,
+                                           bool any_owner, OpenError* error);
+
+  const SegmentIdentity& identity() const { return identity_; }
+  const proto::Geometry& geometry() const { return identity_.geometry; }
+  int fd() const { return fd_.get(); }
+  dev_t device() const { return device_; }
+  ino_t inode() const { return inode_; }
+
+  // The file still has its size; a truncated one would read as zeros.
+  proto::Status CheckSize() const;
+  proto::Result<SegmentUse> ReadUse() const;
+  // Raw bytes of [offset, offset + size); holes read as zero.
+  proto::Status Read(uint64_t offset, size_t size, void* out) const;
+  // Whether the bytes equal `image`, without copying them.
+  proto::Result<bool> Equals(uint64_t offset, size_t size, const void* image) const;
+
+  proto::Result<uint64_t> LoadControl() const;
+  // Opens the next interval, `from` being the one that the caller believes open.
+  proto::Status AdvanceInterval();
+  proto::Status Retire();
+  // SYNC ring-release (agent): stored with release after the records were copied.
+  proto::Status PublishTails(uint32_t lane, uint64_t timing_tail, uint64_t request_tail);
+
+ private:
+  SegmentFile() = default;
+  proto::Status MapParts();
+  proto::Status ReadIdentity(const std::string& name, Refusal* refusal);
+  proto::Status ReadInfo(const proto::SegmentHeader& header);
+  template <typename OnData, typename OnHole>
+  proto::Status Walk(uint64_t offset, size_t size, OnData on_data, OnHole on_hole) const;
+
+  UniqueFd fd_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  uint64_t bytes_ = 0;
+  SegmentIdentity identity_;
+  Mapping whole_;          // read only
+  Mapping header_;         // read-write: the control word
+  Mapping lanes_;          // read-write: the tails
+  size_t lanes_skew_ = 0;  // of the first lane inside `lanes_`
+};
+
+// "key value" pairs as SeriesEntry stores them. The bytes are untrusted.
+proto::Result<proto::LabelList> ParseLabels(const std::byte* bytes, size_t size);
+
+}  // namespace ringside::agent
+
+#endif  // RINGSIDE_AGENT_SEGMENT_FILE_H_

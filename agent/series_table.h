@@ -1,0 +1,40 @@
+// The series of one segment, copied and validated once each: a key never changes afterwards,
+// whatever the producer does to its table.
+#ifndef RINGSIDE_AGENT_SERIES_TABLE_H_
+#define RINGSIDE_AGENT_SERIES_TABLE_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "agent/segment_file.h"
+#include "proto/series.h"
+#include "proto/status.h"
+
+namespace ringside::agent {
+
+struct SeriesInfo {
+  proto::SeriesKey key;
+  int scale = 0;
+  int sign_count = 0;  // 0 counter, 1 unsigned, 2 signed: as its blocks must have it
+};
+
+class SeriesTable {
+ public:
+  // Takes in what became ready since the last call. Error: an entry that no probe writes.
+  proto::Status Refresh(const SegmentFile& segment, uint32_t series_count);
+  // Null: not ready (its writer may have been killed while it wrote).
+  const SeriesInfo* Find(uint32_t index) const {
+    return index < entries_.size() ? entries_[index].get() : nullptr;
+  }
+
+ private:
+  proto::Status ReadEntry(const SegmentFile& segment, uint32_t index);
+
+  std::vector<std::unique_ptr<SeriesInfo>> entries_;
+  std::vector<uint32_t> pending_;  // reserved, not ready yet
+};
+
+}  // namespace ringside::agent
+
+#endif  // RINGSIDE_AGENT_SERIES_TABLE_H_

@@ -1,0 +1,77 @@
+// The agent's end of the wire: sends what the spool holds, in order, until it is acknowledged.
+//
+//   greeting --Welcome--> streaming --connection lost, or no acknowledgement in time--> greeting
+//
+// Whatever is not acknowledged is sent again after each greeting; the aggregator applies it once.
+// Owner: the agent's thread. Has its own ZeroMQ context. Never blocks but in Wait.
+#ifndef RINGSIDE_AGENT_UPLINK_H_
+#define RINGSIDE_AGENT_UPLINK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/spool.h"
+#include "proto/status.h"
+#include "proto/wire.h"
+
+namespace ringside::agent {
+
+struct UplinkCounters {
+  uint64_t greetings = 0;
+  uint64_t frames_sent = 0;
+  uint64_t frames_resent = 0;
+  uint64_t frames_acked = 0;
+  uint64_t refusals = 0;
+  uint64_t bad_frames = 0;  // from the aggregator's side
+  uint64_t disconnects = 0;
+};
+
+class Uplink {
+ public:
+  static proto::Result<std::unique_ptr<Uplink>> Open(const std::string& endpoint,
+                                                     proto::Hello identity, Spool* spool);
+  ~Uplink();
+  Uplink(const Uplink&) = delete;
+  Uplink& operator=(const Uplink&) = delete;
+
+  // Receives, greets, sends. Returns how much it did. Lines worth a log go to `notes`.
+  int Poll(uint64_t now_monotonic_ns, uint64_t now_unix_ns, std::vector<std::string>* notes);
+  // Sleeps until something arrives here or on `other_fd` (-1: none), at most that long.
+  void Wait(int other_fd, uint64_t timeout_ns);
+
+  bool streaming() const { return state_ == State::kStreaming; }
+  const UplinkCounters& counters() const { return counters_; }
+
+ private:
+  enum class State { kGreeting, kStreaming };
+  struct Sockets;
+
+  Uplink(proto::Hello identity, Spool* spool);
+  proto::Status Connect(const std::string& endpoint);
+  int ReadMonitor(uint64_t now_ns);
+  int Receive(uint64_t now_ns, std::vector<std::string>* notes);
+  void OnFrame(std::string_view bytes, uint64_t now_ns, std::vector<std::string>* notes);
+  void OnWelcome(const proto::Welcome& welcome, uint64_t now_ns);
+  int Greet(uint64_t now_ns, uint64_t now_unix_ns);
+  int Stream(uint64_t now_ns, std::vector<std::string>* notes);
+  void StartGreeting(uint64_t at_ns);
+  bool Send(const std::string& bytes);
+
+  std::unique_ptr<Sockets> sockets_;
+  std::string endpoint_;
+  proto::Hello identity_;
+  Spool* spool_;
+  State state_ = State::kGreeting;
+  uint64_t next_greeting_ns_ = 0;
+  uint64_t greeting_pause_ns_ = 0;
+  uint64_t last_progress_ns_ = 0;
+  uint64_t next_ordinal_ = 0;     // of the next frame to send
+  uint64_t highest_ordinal_ = 0;  // ever sent
+  UplinkCounters counters_;
+};
+
+}  // namespace ringside::agent
+
+#endif  // RINGSIDE_AGENT_UPLINK_H_
