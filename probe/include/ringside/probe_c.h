@@ -1,0 +1,273 @@
+/* Ringside's probe: the C ABI. C11; every language binding and <ringside/probe.h> stand on it.
+ *
+ * A worker records durations, values, counters, gauges and requests into shared memory of its own;
+ * an agent on the same host reads them. Nothing here blocks, throws, logs (one line to stderr at
+ * most, see RINGSIDE_QUIET) or raises a signal; without an agent everything works the same.
+ *
+ * Cost classes, named at each function:
+ *   hot       a few nanoseconds: no system call, no lock, no allocation. The first call of a thread,
+ *             and the first of a series in a thread, also ask the kernel for pages.
+ *   look-up   under a microsecond: a hash look-up among what was registered before.
+ *   cold      may make system calls.
+ * Every function is thread-safe. Those of class hot and look-up are async-signal-safe too, save for a
+ * process's very first record: one that interrupts the opening of the segment is counted as lost.
+ * errno is preserved. NULL handles are ignored. Handles of series live as long as the process: never
+ * free them. Names longer than their limit are cut (README of the segment: docs/shm-abi.md).
+ *
+ * After fork() the child records into a segment of its own; a timer, stage or request that was open
+ * across the fork counts once, in the parent.
+ *
+ * Environment (read once, at the process's first record; it goes before ringside_configure):
+ *   RINGSIDE_DIR       directory of segments, on tmpfs. Default: /dev/shm/ringside where root made
+ *                      it with the sticky bit, else /dev/shm/ringside-<uid>
+ *   RINGSIDE_SERVICE   service name; OTEL_SERVICE_NAME is taken when nothing else names one
+ *   RINGSIDE_LABELS    "key=value,key=value": labels of every series of this process
+ *   RINGSIDE_DISABLED  1: nothing is recorded
+ *   RINGSIDE_QUIET     1: no line to stderr when nothing can be recorded
+ * Sizes, for special cases (docs/shm-abi.md): RINGSIDE_SERIES, RINGSIDE_LANES, RINGSIDE_SLOTS,
+ * RINGSIDE_TIMING_RING_RECORDS, RINGSIDE_REQUEST_RING_BYTES, RINGSIDE_POOL_BYTES,
+ * RINGSIDE_MAX_SEGMENTS.
+ */
+#ifndef RINGSIDE_PROBE_C_H_
+#define RINGSIDE_PROBE_C_H_
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define RINGSIDE_API __attribute__((visibility("default")))
+#else
+#define RINGSIDE_API
+#endif
+#ifdef __cplusplus
+#define RINGSIDE_NOEXCEPT noexcept
+extern "C" {
+#else
+#define RINGSIDE_NOEXCEPT
+#endif
+
+/* ---- plain types ----------------------------------------------------------------------------- */
+
+/* A string that need not end with a NUL; read during the call only. */
+typedef struct ringside_text {
+  const char* data;
+  size_t size;
+} ringside_text;
+
+static inline ringside_text ringside_str(const char* text) {
+  ringside_text result;
+  result.data = text;
+  result.size = text ? strlen(text) : 0;
+  return result;
+}
+
+/* Few values, make series: model, device. */
+typedef struct ringside_label {
+  ringside_text key;
+  ringside_text value;
+} ringside_label;
+
+typedef enum ringside_attribute_type {
+  RINGSIDE_STRING = 1,
+  RINGSIDE_INTEGER = 2,
+  RINGSIDE_DOUBLE = 3,
+  RINGSIDE_BOOL = 4
+} ringside_attribute_type;
+
+/* Any value, stays with its request: file, photo_id, job_id. */
+typedef struct ringside_attribute {
+  ringside_text key;
+  ringside_attribute_type type;
+  union {
+    ringside_text text;
+    int64_t integer;
+    double number;
+    int boolean;
+  } value;
+} ringside_attribute;
+
+typedef enum ringside_outcome {
+  RINGSIDE_OK = 0,
+  RINGSIDE_ERROR = 1,
+  RINGSIDE_ABORTED = 2 /* never ended */
+} ringside_outcome;
+
+typedef struct ringside_operation ringside_operation;
+typedef struct ringside_value ringside_value;
+typedef struct ringside_counter ringside_counter;
+typedef struct ringside_gauge ringside_gauge;
+
+/* Storage that the caller provides, often on the stack; contents are the probe's. All zero: not
+ * started, every call on it is a no-op. */
+typedef struct ringside_timer {
+  uint64_t opaque[6];
+} ringside_timer;
+typedef struct ringside_stage {
+  uint64_t opaque[8];
+} ringside_stage;
+typedef struct ringside_request {
+  uint64_t opaque[10];
+  ringside_stage next;
+} ringside_request;
+
+/* ---- process --------------------------------------------------------------------------------- */
+
+/* Non-zero while recording is switched on. Read it, never write it: ringside_set_enabled does. */
+extern RINGSIDE_API int ringside_on;
+
+typedef struct ringside_config {
+  size_t size; /* sizeof(ringside_config) */
+  ringside_text service;
+  ringside_text directory;
+  const ringside_label* labels; /* of every series of this process */
+  size_t label_count;
+} ringside_config;
+
+/* Optional; before the first record. 0, or -1 when it came too late. Cold. */
+RINGSIDE_API int ringside_configure(const ringside_config* config) RINGSIDE_NOEXCEPT;
+/* Switches all recording of this process on or off at run time. Cold. */
+RINGSIDE_API void ringside_set_enabled(int enabled) RINGSIDE_NOEXCEPT;
+/* "0.1.0" */
+RINGSIDE_API const char* ringside_version(void) RINGSIDE_NOEXCEPT;
+
+typedef struct ringside_health {
+  size_t size; /* sizeof(ringside_health), set by the caller */
+  uint64_t lost_no_segment;  /* samples: no directory, no room, no tmpfs */
+  uint64_t lost_not_finite;  /* samples: NaN or infinite */
+  uint64_t lost_negative;    /* samples: negative, of a series that did not declare them */
+  uint64_t lost_no_lane;     /* samples: not even the shared lane could take them */
+  uint64_t dropped_detail;   /* raw records that a ring or slot could not take; statistics hold them */
+  uint64_t coarse_samples;   /* recorded with the coarse bound: the pool was out of pages */
+  uint64_t clamped;          /* values beyond the largest, recorded as the largest */
+  uint64_t overflow_series;  /* series that went into an overflow series */
+} ringside_health;
+
+/* What this process could not record as asked. 0, or -1 when `health` is NULL. Cold. */
+RINGSIDE_API int ringside_get_health(ringside_health* health) RINGSIDE_NOEXCEPT;
+/* Path of this process's segment, NUL-terminated, cut to `size`; the full length, or 0 when there is
+ * none; opens the segment when nothing was recorded yet. Cold. */
+RINGSIDE_API size_t ringside_segment_path(char* path, size_t size) RINGSIDE_NOEXCEPT;
+/* Why there is no segment, as printed to stderr; "" when there is one. Cold. */
+RINGSIDE_API const char* ringside_last_error(void) RINGSIDE_NOEXCEPT;
+
+/* ---- operations: what is timed --------------------------------------------------------------- */
+
+/* Registers or finds. Look-up. */
+RINGSIDE_API const ringside_operation* ringside_operation_get(ringside_text path,
+                                                              const ringside_label* labels,
+                                                              size_t label_count) RINGSIDE_NOEXCEPT;
+/* The same operation with other labels. Look-up. */
+RINGSIDE_API const ringside_operation* ringside_operation_with(const ringside_operation* operation,
+                                                               const ringside_label* labels,
+                                                               size_t label_count)
+    RINGSIDE_NOEXCEPT;
+/* A duration measured elsewhere. `error_type` only with RINGSIDE_ERROR. Hot. */
+RINGSIDE_API void ringside_operation_record(const ringside_operation* operation,
+                                            uint64_t nanoseconds, ringside_outcome outcome,
+                                            ringside_text error_type) RINGSIDE_NOEXCEPT;
+
+/* Start and end belong on one thread for the in-flight display; any thread may end. Hot. */
+RINGSIDE_API void ringside_timer_start(ringside_timer* timer,
+                                       const ringside_operation* operation) RINGSIDE_NOEXCEPT;
+RINGSIDE_API void ringside_timer_end(ringside_timer* timer) RINGSIDE_NOEXCEPT;
+/* The timer's outcome will be an error of this type (few values, as a label). Look-up. */
+RINGSIDE_API void ringside_timer_fail(ringside_timer* timer,
+                                      ringside_text error_type) RINGSIDE_NOEXCEPT;
+
+/* ---- values, counters, gauges ---------------------------------------------------------------- */
+
+/* Fixed-point resolution is a power of two, real = integer * 2^resolution; sums are exact in it.
+ * AUTO: 1 for what is counted (unit "By" or in braces, as "{token}"), else 2^-20. */
+#define RINGSIDE_RESOLUTION_AUTO 127
+
+typedef struct ringside_value_options {
+  size_t size;    /* sizeof(ringside_value_options) */
+  int resolution; /* -62 .. 62, or RINGSIDE_RESOLUTION_AUTO */
+  int is_signed;  /* negative values are allowed; else they are counted as lost */
+  int scale;      /* 0 .. 8: buckets an octave, as a power of two. -1: the default, 6 (0.542 %) */
+} ringside_value_options;
+
+/* Unit: UCUM, as OpenTelemetry: "s", "By", "{token}", "1". `options` may be NULL. Look-up. */
+RINGSIDE_API const ringside_value* ringside_value_get(ringside_text path, ringside_text unit,
+                                                      const ringside_value_options* options,
+                                                      const ringside_label* labels,
+                                                      size_t label_count) RINGSIDE_NOEXCEPT;
+RINGSIDE_API const ringside_value* ringside_value_with(const ringside_value* value,
+                                                       const ringside_label* labels,
+                                                       size_t label_count) RINGSIDE_NOEXCEPT;
+/* Hot. NaN and infinite values are counted as lost. */
+RINGSIDE_API void ringside_value_record(const ringside_value* value,
+                                        double number) RINGSIDE_NOEXCEPT;
+RINGSIDE_API void ringside_value_record_int(const ringside_value* value,
+                                            int64_t number) RINGSIDE_NOEXCEPT;
+
+RINGSIDE_API const ringside_counter* ringside_counter_get(ringside_text path, ringside_text unit,
+                                                          const ringside_label* labels,
+                                                          size_t label_count) RINGSIDE_NOEXCEPT;
+RINGSIDE_API const ringside_counter* ringside_counter_with(const ringside_counter* counter,
+                                                           const ringside_label* labels,
+                                                           size_t label_count) RINGSIDE_NOEXCEPT;
+/* Hot. */
+RINGSIDE_API void ringside_counter_add(const ringside_counter* counter,
+                                       uint64_t number) RINGSIDE_NOEXCEPT;
+
+RINGSIDE_API const ringside_gauge* ringside_gauge_get(ringside_text path, ringside_text unit,
+                                                      const ringside_value_options* options,
+                                                      const ringside_label* labels,
+                                                      size_t label_count) RINGSIDE_NOEXCEPT;
+RINGSIDE_API const ringside_gauge* ringside_gauge_with(const ringside_gauge* gauge,
+                                                       const ringside_label* labels,
+                                                       size_t label_count) RINGSIDE_NOEXCEPT;
+/* Hot. */
+RINGSIDE_API void ringside_gauge_set(const ringside_gauge* gauge, double number) RINGSIDE_NOEXCEPT;
+RINGSIDE_API void ringside_gauge_set_int(const ringside_gauge* gauge,
+                                         int64_t number) RINGSIDE_NOEXCEPT;
+
+/* ---- requests and their stages --------------------------------------------------------------- */
+
+/* One unit of work. `id` is the caller's own and may be empty. Calls on one request may come from
+ * any thread, but ringside_request_end is the last one and comes alone. Hot. */
+RINGSIDE_API void ringside_request_start(ringside_request* request,
+                                         const ringside_operation* operation, ringside_text id,
+                                         const ringside_attribute* attributes,
+                                         size_t attribute_count) RINGSIDE_NOEXCEPT;
+/* Repeated keys are all kept; the last one counts. Hot. */
+RINGSIDE_API void ringside_request_set(ringside_request* request,
+                                       const ringside_attribute* attribute) RINGSIDE_NOEXCEPT;
+/* A value that is an attribute of the request and a series `<request>/<name>`. Look-up. */
+RINGSIDE_API void ringside_request_value(ringside_request* request, ringside_text name,
+                                         ringside_text unit, double number) RINGSIDE_NOEXCEPT;
+/* The outcome will be an error, whatever ringside_request_end says. Look-up. */
+RINGSIDE_API void ringside_request_fail(ringside_request* request, ringside_text error_type,
+                                        ringside_text message) RINGSIDE_NOEXCEPT;
+/* Ends the stage that the last call began, with the outcome ok, and begins another with the same
+ * clock read: a series `<request>/<name>`. The stage returned is part of `request`. From one thread
+ * at a time. Hot. */
+RINGSIDE_API ringside_stage* ringside_request_next(ringside_request* request, ringside_text name,
+                                                   const ringside_label* labels,
+                                                   size_t label_count) RINGSIDE_NOEXCEPT;
+/* Ends the request, and the stage of ringside_request_next with the same outcome. Hot. */
+RINGSIDE_API void ringside_request_end(ringside_request* request,
+                                       ringside_outcome outcome) RINGSIDE_NOEXCEPT;
+
+/* A stage of its own storage: stages may overlap, and begin and end on any threads. Hot (a stage
+ * with labels: look-up). */
+RINGSIDE_API void ringside_stage_start(ringside_stage* stage, ringside_request* request,
+                                       ringside_text name, const ringside_label* labels,
+                                       size_t label_count) RINGSIDE_NOEXCEPT;
+RINGSIDE_API void ringside_stage_set(ringside_stage* stage,
+                                     const ringside_attribute* attribute) RINGSIDE_NOEXCEPT;
+/* A value that is an attribute of the step and a series `<request>/<stage>/<name>` with the stage's
+ * labels. Look-up. */
+RINGSIDE_API void ringside_stage_value(ringside_stage* stage, ringside_text name,
+                                       ringside_text unit, double number) RINGSIDE_NOEXCEPT;
+RINGSIDE_API void ringside_stage_fail(ringside_stage* stage, ringside_text error_type,
+                                      ringside_text message) RINGSIDE_NOEXCEPT;
+RINGSIDE_API void ringside_stage_end(ringside_stage* stage,
+                                     ringside_outcome outcome) RINGSIDE_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* RINGSIDE_PROBE_C_H_ */

@@ -1,0 +1,65 @@
+// What this process has one of: its current segment, its generation, its switches.
+//
+// The generation lives in a page that the kernel wipes in a forked child (MADV_WIPEONFORK), beside
+// all locks: a child, also one of a raw clone, finds zero and every lock free. The first record there
+// adopts the fork: the parent's segment is let go and a new one is opened.
+#ifndef RINGSIDE_PROBE_PROCESS_H_
+#define RINGSIDE_PROBE_PROCESS_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include <ringside/probe_c.h>
+
+#include "probe/directory.h"
+#include "probe/segment.h"
+#include "proto/loss.h"
+
+namespace ringside::probe {
+
+// Wiped by fork. One lock is for opening and replacing segments, one for the shared lane's request
+// ring; both are only ever tried, for a bounded time, and never in the path of a lane's own record.
+struct ForkPage {
+  std::atomic<uint32_t> generation;
+  std::atomic<uint32_t> opening;
+  std::atomic<uint32_t> shared_ring;
+};
+
+class Process {
+ public:
+  static ForkPage& Page() noexcept;
+  // The generation of this process: never 0; adopts a fork that has not been noticed yet.
+  static uint32_t Generation() noexcept;
+  // nullptr when none was opened yet, or none could be.
+  static Segment* Current() noexcept;
+  // The current segment, opened when there is none and replaced when it is `retired`. nullptr: there
+  // is none, the error was printed once, and the next try is due after a pause.
+  static Segment* Ensure(const Segment* retired) noexcept;
+  static void CountLost(proto::LossReason reason) noexcept;
+
+  static bool Configure(const ringside_config& config) noexcept;
+  static void SetEnabled(bool enabled) noexcept;
+  static uint64_t Lost(proto::LossReason reason) noexcept;
+  static const char* LastError() noexcept;
+};
+
+// A spin lock in the fork page.
+class PageLock {
+ public:
+  // Waits for at most about `tries` * 50 us; 0: tries once.
+  PageLock(std::atomic<uint32_t>& word, int tries) noexcept;
+  ~PageLock() {
+    if (is_held_) word_.store(0, std::memory_order_release);  // SYNC page-lock
+  }
+  PageLock(const PageLock&) = delete;
+  PageLock& operator=(const PageLock&) = delete;
+  bool is_held() const noexcept { return is_held_; }
+
+ private:
+  std::atomic<uint32_t>& word_;
+  bool is_held_ = false;
+};
+
+}  // namespace ringside::probe
+
+#endif  // RINGSIDE_PROBE_PROCESS_H_

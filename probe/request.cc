@@ -1,0 +1,345 @@
+// Requests and stages of the C ABI.
+#include "probe/request.h"
+
+#include <cstring>
+
+#include "probe/lane.h"
+#include "probe/process.h"
+#include "probe/record.h"
+#include "probe/request_ring.h"
+#include "probe/segment_series.h"
+#include "probe/series_registry.h"
+
+namespace ringside::probe {
+namespace {
+
+RequestState& StateOf(ringside_request* request) noexcept {
+  return *reinterpret_cast<RequestState*>(request);
+}
+StageState& StateOf(ringside_stage* stage) noexcept { return *reinterpret_cast<StageState*>(stage); }
+
+// How this thread reaches the segment, and what time it is there.
+struct Access {
+  Lane& lane = current_lane;
+  Segment* segment = nullptr;
+  bool is_own = false;
+  Way way = Way::kOwnLane;
+
+  Access() noexcept {
+    uint64_t control = 0;
+    if (IsReady(lane, &control)) {
+      segment = lane.segment;
+      is_own = true;
+      return;
+    }
+    way = Enter(lane, &segment);
+    is_own = way == Way::kOwnLane;
+  }
+  uint64_t Now() const noexcept { return segment->clock.Now(); }
+  // The table index of `series` in `in`, which may be a segment that was retired meanwhile.
+  uint32_t EntryIn(Segment& in, const Series& series) const noexcept {
+    if (is_own && &in == segment) {
+      if (const BlockRef* ref = FindRef(lane, series)) return ref->series;
+    }
+    return EntryOf(in, series);
+  }
+};
+
+// The child of a fork does not go on with its parent's requests. Reads the generation without the
+// kernel's help as long as the lane is attached.
+bool IsOurs(uint32_t generation) noexcept {
+  const Lane& lane = current_lane;
+  const uint32_t here = lane.generation->load(std::memory_order_relaxed);
+  return generation == (here != 0 ? here : Process::Generation());
+}
+
+// Holds a slot for writing: the thread that began the request is its user already.
+class SlotUse {
+ public:
+  SlotUse(const SlotRef& slot, uint64_t owner) noexcept : slot_(slot) {
+    if (!slot || slot.segment->is_emptied) return;
+    is_owner_ = owner != 0 && owner == current_lane.attachment;
+    may_write_ = is_owner_ || EnterSlot(slot);
+  }
+  ~SlotUse() {
+    if (may_write_ && !is_owner_) LeaveSlot(slot_);
+  }
+  SlotUse(const SlotUse&) = delete;
+  SlotUse& operator=(const SlotUse&) = delete;
+  explicit operator bool() const noexcept { return may_write_; }
+
+ private:
+  const SlotRef& slot_;
+  bool is_owner_ = false;
+  bool may_write_ = false;
+};
+
+// RFC 4122 version 4, from the thread's own generator: no system call.
+void FillUuid(Lane& lane, uint8_t (&id)[16]) noexcept {
+  const uint64_t words[2] = {lane.Random(), lane.Random()};
+  memcpy(id, words, sizeof id);
+  id[6] = static_cast<uint8_t>((id[6] & 0x0fu) | 0x40u);
+  id[8] = static_cast<uint8_t>((id[8] & 0x3fu) | 0x80u);
+}
+
+void OpenDetail(const Access& access, ringside_text id, const ringside_attribute* attributes,
+                size_t count, RequestState* state) noexcept {
+  state->slot = TakeSlot(*access.segment, &access.lane.slot_hint);
+  if (!state->slot) return;
+  proto::SlotHead* head = state->slot.head();
+  FillUuid(access.lane, head->id);
+  head->start_ticks = state->start_ticks;
+  head->series_ok = access.EntryIn(*access.segment, *state->series);
+  if (id.size > 0 && id.data != nullptr) {
+    ringside_attribute attribute{};
+    attribute.key = {proto::kRequestIdAttribute, strlen(proto::kRequestIdAttribute)};
+    attribute.type = RINGSIDE_STRING;
+    attribute.value.text = id;
+    AddAttribute(state->slot, 0, attribute);
+  }
+  for (size_t i = 0; attributes != nullptr && i < count; ++i) {
+    AddAttribute(state->slot, 0, attributes[i]);
+  }
+  OpenSlot(state->slot);
+}
+
+void BeginStage(const Access& access, const RequestState& request, const Series& series,
+                uint64_t ticks, uint64_t owner, StageState* stage) noexcept {
+  stage->series = &series;
+  stage->start_ticks = ticks;
+  stage->slot = request.slot;
+  stage->generation = request.generation;
+  stage->owner = owner;
+  stage->step = 0;
+  const SlotUse use{request.slot, request.owner};
+  if (!use) return;
+  stage->step = BeginStep(stage->slot, access.EntryIn(*stage->slot.segment, series), ticks);
+}
+
+// With the outcome that `outcome` names, unless it failed before.
+void FinishStage(const Access& access, StageState* stage, proto::Outcome outcome,
+                 std::string_view error_type, uint64_t ticks) noexcept {
+  const Series* series = stage->series;
+  stage->series = nullptr;
+  if (series->outcome == proto::Outcome::kOk && outcome != proto::Outcome::kOk) {
+    series = SeriesRegistry::WithOutcome(*series, outcome, error_type);
+  }
+  const int64_t ns = ElapsedNs(stage->start_ticks, ticks, access.segment->clock.ns_per_tick_q32);
+  Record<Form::kStage>(*series, {ns, 0});
+  const SlotUse use{stage->slot, stage->owner};
+  if (!use || stage->step == 0) return;
+  EndStep(stage->slot, stage->step, access.EntryIn(*stage->slot.segment, *series),
+          static_cast<uint64_t>(ns));
+}
+
+const Series* StageSeries(const RequestState& request, ringside_text name,
+                          const ringside_label* labels, size_t label_count) noexcept {
+  if (__builtin_expect(label_count == 0, 1)) {
+    return SeriesRegistry::Stage(*request.series, View(name));
+  }
+  LabelSet set{labels, label_count};
+  return SeriesRegistry::Stage(*request.series, View(name), set);
+}
+
+void RecordValue(const Series& parent, ringside_text name, ringside_text unit, double number) noexcept {
+  ringside_value_record(reinterpret_cast<const ringside_value*>(
+                            SeriesRegistry::ValueOf(parent, View(name), View(unit))),
+                        number);
+}
+
+ringside_attribute NumberAttribute(ringside_text name, double number) noexcept {
+  ringside_attribute attribute{};
+  attribute.key = name;
+  attribute.type = RINGSIDE_DOUBLE;
+  attribute.value.number = number;
+  // Whole numbers stay whole in the archive.
+  if (number > -0x1p53 && number < 0x1p53 &&
+      number == static_cast<double>(static_cast<int64_t>(number))) {
+    attribute.type = RINGSIDE_INTEGER;
+    attribute.value.integer = static_cast<int64_t>(number);
+  }
+  return attribute;
+}
+
+void AttachMessage(const SlotRef& slot, uint64_t owner, EntryId entry, ringside_text message) noexcept {
+  const SlotUse use{slot, owner};
+  if (use) AddErrorMessage(slot, entry, View(message));
+}
+
+// The statistics first, then the record, then the slot.
+void FinishRequest(const Access& access, RequestState* state, const Series& series,
+                   uint64_t ticks) noexcept {
+  Segment& segment = *access.segment;
+  const int64_t ns = ElapsedNs(state->start_ticks, ticks, segment.clock.ns_per_tick_q32);
+  Record<Form::kStage>(series, {ns, 0});
+  segment.header->requests_ended.fetch_add(1, std::memory_order_relaxed);
+  const SlotRef& slot = state->slot;
+  if (!slot || slot.segment->is_emptied || slot.segment != &segment) {
+    // No slot was free, or its segment was retired: its numbers mean nothing in this one.
+    segment.header->dropped[static_cast<size_t>(proto::DropReason::kNoSlot)].fetch_add(
+        1, std::memory_order_relaxed);
+  }
+  if (!slot || slot.segment->is_emptied) return;
+  EndSlot(slot);
+  if (slot.segment == &segment) {
+    PushRequest(access.lane, access.is_own, slot, access.EntryIn(segment, series),
+                static_cast<uint64_t>(ns));
+  }
+  LeaveSlot(slot);
+}
+
+}  // namespace
+}  // namespace ringside::probe
+
+using namespace ringside::probe;  // NOLINT: the C ABI stands outside the namespace it is made of
+namespace proto = ringside::proto;
+
+void ringside_request_start(ringside_request* request, const ringside_operation* operation,
+                            ringside_text id, const ringside_attribute* attributes,
+                            size_t attribute_count) noexcept {
+  if (request == nullptr) return;
+  RequestState& state = StateOf(request);
+  state.series = nullptr;
+  state.failed = nullptr;
+  state.slot = {};
+  state.next.series = nullptr;
+  if (operation == nullptr) return;
+  const Access access;
+  if (access.way == Way::kOff) return;
+  state.series = reinterpret_cast<const Series*>(operation);
+  state.generation = Process::Generation();
+  state.owner = access.is_own ? access.lane.attachment : 0;
+  state.start_ticks = 0;
+  if (access.segment == nullptr) return;  // counted as lost at its end
+  state.start_ticks = access.Now();
+  access.segment->header->requests_started.fetch_add(1, std::memory_order_relaxed);
+  OpenDetail(access, id, attributes, attribute_count, &state);
+}
+
+void ringside_request_set(ringside_request* request, const ringside_attribute* attribute) noexcept {
+  if (request == nullptr || attribute == nullptr) return;
+  const RequestState& state = StateOf(request);
+  if (state.series == nullptr || !IsOurs(state.generation)) return;
+  const SlotUse use{state.slot, state.owner};
+  if (use) AddAttribute(state.slot, 0, *attribute);
+}
+
+void ringside_request_value(ringside_request* request, ringside_text name, ringside_text unit,
+                            double number) noexcept {
+  if (request == nullptr) return;
+  const RequestState& state = StateOf(request);
+  if (state.series == nullptr || !IsOurs(state.generation)) return;
+  RecordValue(*state.series, name, unit, number);
+  const ringside_attribute attribute = NumberAttribute(name, number);
+  ringside_request_set(request, &attribute);
+}
+
+void ringside_request_fail(ringside_request* request, ringside_text error_type,
+                           ringside_text message) noexcept {
+  if (request == nullptr) return;
+  RequestState& state = StateOf(request);
+  if (state.series == nullptr || state.failed != nullptr || !IsOurs(state.generation)) return;
+  state.failed =
+      SeriesRegistry::WithOutcome(*state.series, proto::Outcome::kError, View(error_type));
+  AttachMessage(state.slot, state.owner, 0, message);
+}
+
+ringside_stage* ringside_request_next(ringside_request* request, ringside_text name,
+                                      const ringside_label* labels, size_t label_count) noexcept {
+  if (request == nullptr) return nullptr;
+  RequestState& state = StateOf(request);
+  if (state.series == nullptr || state.start_ticks == 0 || !IsOurs(state.generation)) {
+    return &request->next;
+  }
+  const Series* series = StageSeries(state, name, labels, label_count);
+  const Access access;
+  if (access.segment == nullptr) return &request->next;
+  const uint64_t ticks = access.Now();
+  if (state.next.series != nullptr) {
+    FinishStage(access, &state.next, proto::Outcome::kOk, {}, ticks);
+  }
+  BeginStage(access, state, *series, ticks, state.owner, &state.next);
+  return &request->next;
+}
+
+void ringside_request_end(ringside_request* request, ringside_outcome outcome) noexcept {
+  if (request == nullptr) return;
+  RequestState& state = StateOf(request);
+  if (state.series == nullptr || !IsOurs(state.generation)) return;
+  const Access access;
+  const Series* series = state.failed;
+  if (series == nullptr) {
+    series = SeriesRegistry::WithOutcome(*state.series, static_cast<proto::Outcome>(outcome), {});
+  }
+  if (access.segment == nullptr || state.start_ticks == 0) {
+    if (access.way != Way::kOff) Process::CountLost(proto::LossReason::kNoSegment);
+  } else {
+    const uint64_t ticks = access.Now();
+    if (state.next.series != nullptr) {
+      FinishStage(access, &state.next, series->outcome, series->error_type, ticks);
+    }
+    FinishRequest(access, &state, *series, ticks);
+  }
+  state.series = nullptr;
+  state.next.series = nullptr;
+  state.slot = {};
+}
+
+void ringside_stage_start(ringside_stage* stage, ringside_request* request, ringside_text name,
+                          const ringside_label* labels, size_t label_count) noexcept {
+  if (stage == nullptr) return;
+  StageState& state = StateOf(stage);
+  state.series = nullptr;
+  state.slot = {};
+  if (request == nullptr) return;
+  const RequestState& parent = StateOf(request);
+  if (parent.series == nullptr || parent.start_ticks == 0 || !IsOurs(parent.generation)) return;
+  const Series* series = StageSeries(parent, name, labels, label_count);
+  const Access access;
+  if (access.segment == nullptr) return;
+  BeginStage(access, parent, *series, access.Now(), 0, &state);
+}
+
+void ringside_stage_set(ringside_stage* stage, const ringside_attribute* attribute) noexcept {
+  if (stage == nullptr || attribute == nullptr) return;
+  const StageState& state = StateOf(stage);
+  if (state.series == nullptr || !IsOurs(state.generation) || state.step == 0) return;
+  const SlotUse use{state.slot, state.owner};
+  if (use) AddAttribute(state.slot, state.step, *attribute);
+}
+
+void ringside_stage_value(ringside_stage* stage, ringside_text name, ringside_text unit,
+                          double number) noexcept {
+  if (stage == nullptr) return;
+  const StageState& state = StateOf(stage);
+  if (state.series == nullptr || !IsOurs(state.generation)) return;
+  RecordValue(*state.series, name, unit, number);
+  const ringside_attribute attribute = NumberAttribute(name, number);
+  ringside_stage_set(stage, &attribute);
+}
+
+void ringside_stage_fail(ringside_stage* stage, ringside_text error_type,
+                         ringside_text message) noexcept {
+  if (stage == nullptr) return;
+  StageState& state = StateOf(stage);
+  if (state.series == nullptr || state.series->outcome != proto::Outcome::kOk ||
+      !IsOurs(state.generation)) {
+    return;
+  }
+  state.series =
+      SeriesRegistry::WithOutcome(*state.series, proto::Outcome::kError, View(error_type));
+  if (state.step != 0) AttachMessage(state.slot, state.owner, state.step, message);
+}
+
+void ringside_stage_end(ringside_stage* stage, ringside_outcome outcome) noexcept {
+  if (stage == nullptr) return;
+  StageState& state = StateOf(stage);
+  if (state.series == nullptr || !IsOurs(state.generation)) return;
+  const Access access;
+  if (access.segment == nullptr) {
+    if (access.way != Way::kOff) Process::CountLost(proto::LossReason::kNoSegment);
+    state.series = nullptr;
+    return;
+  }
+  FinishStage(access, &state, static_cast<proto::Outcome>(outcome), {}, access.Now());
+}

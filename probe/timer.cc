@@ -1,0 +1,169 @@
+// Operations and timers of the C ABI: the hottest path of all.
+#include <ringside/probe_c.h>
+
+#include "probe/process.h"
+#include "probe/record.h"
+#include "probe/segment_series.h"
+#include "probe/series_registry.h"
+
+namespace ringside::probe {
+namespace {
+
+struct TimerState {
+  uint64_t start_ticks;
+  uint64_t saved_in_flight;
+  const Series* series;  // with the outcome it will have
+  uint64_t attachment;   // the lane it was started in; generation << 32 | 1 without one; 0: not started
+  uint64_t reserved[2];
+};
+static_assert(sizeof(TimerState) == sizeof(ringside_timer));
+
+TimerState& StateOf(ringside_timer* timer) noexcept { return *reinterpret_cast<TimerState*>(timer); }
+
+constexpr uint64_t kUnattached = 1;
+
+// series << 40 | low 40 bits of (ticks >> 8)
+uint64_t InFlightWord(uint32_t series, uint64_t ticks) noexcept {
+  return uint64_t{series} << 40 | ((ticks >> 8) & ((uint64_t{1} << 40) - 1));
+}
+
+[[gnu::always_inline]] inline void StartInLane(Lane& lane, TimerState& state,
+                                               uint32_t series) noexcept {
+  state.attachment = lane.attachment;
+  state.saved_in_flight = lane.shared->in_flight.load(std::memory_order_relaxed);
+  const uint64_t ticks = lane.Now();
+  lane.shared->in_flight.store(InFlightWord(series, ticks), std::memory_order_relaxed);
+  state.start_ticks = ticks;
+}
+
+[[gnu::cold, gnu::noinline]] void StartCold(TimerState& state) noexcept {
+  Lane& lane = current_lane;
+  Segment* segment = nullptr;
+  const Way way = Enter(lane, &segment);
+  state.attachment = 0;
+  if (way == Way::kOff) return;
+  if (way == Way::kOwnLane) {
+    if (const BlockRef* ref = FindRef(lane, *state.series)) {
+      StartInLane(lane, state, ref->series);
+      return;
+    }
+  }
+  state.attachment = uint64_t{Process::Generation()} << 32 | kUnattached;
+  // Without a segment there is no calibrated clock either, and the sample is only counted as lost.
+  state.start_ticks = segment != nullptr ? segment->clock.Now() : 0;
+}
+
+[[gnu::cold, gnu::noinline]] void EndCold(TimerState& state, uint64_t ticks) noexcept {
+  Lane& lane = current_lane;
+  if (state.attachment >> 32 != Process::Generation()) return;  // the parent counts it
+  Segment* segment = nullptr;
+  const Way way = Enter(lane, &segment);
+  if (state.attachment == lane.attachment) {
+    lane.shared->in_flight.store(state.saved_in_flight, std::memory_order_relaxed);
+  }
+  if (way == Way::kOff) return;
+  if (segment == nullptr || state.start_ticks == 0) {
+    Process::CountLost(proto::LossReason::kNoSegment);
+    return;
+  }
+  if (!lane.has_counter_clock) ticks = segment->clock.Now();
+  const int64_t ns = ElapsedNs(state.start_ticks, ticks, segment->clock.ns_per_tick_q32);
+  RecordCold(Form::kTimed, *state.series, {ns, state.start_ticks});
+}
+
+}  // namespace
+}  // namespace ringside::probe
+
+using namespace ringside::probe;  // NOLINT: the C ABI stands outside the namespace it is made of
+namespace proto = ringside::proto;
+
+namespace {
+
+const Series* SeriesOf(const ringside_operation* operation) {
+  return reinterpret_cast<const Series*>(operation);
+}
+
+const ringside_operation* HandleOf(const Series* series) {
+  return reinterpret_cast<const ringside_operation*>(series);
+}
+
+}  // namespace
+
+const ringside_operation* ringside_operation_get(ringside_text path, const ringside_label* labels,
+                                                 size_t label_count) noexcept {
+  LabelSet set{labels, label_count};
+  SeriesSpec spec;
+  spec.path = View(path);
+  spec.labels = set.Encode();
+  return HandleOf(SeriesRegistry::Find(spec));
+}
+
+const ringside_operation* ringside_operation_with(const ringside_operation* operation,
+                                                  const ringside_label* labels,
+                                                  size_t label_count) noexcept {
+  if (operation == nullptr) return nullptr;
+  LabelSet set{labels, label_count};
+  return HandleOf(SeriesRegistry::WithLabels(*SeriesOf(operation), set));
+}
+
+void ringside_operation_record(const ringside_operation* operation, uint64_t nanoseconds,
+                               ringside_outcome outcome, ringside_text error_type) noexcept {
+  if (operation == nullptr) return;
+  const Series* series = SeriesOf(operation);
+  if (__builtin_expect(outcome != RINGSIDE_OK, 0)) {
+    series = SeriesRegistry::WithOutcome(*series, static_cast<proto::Outcome>(outcome),
+                                         View(error_type));
+  }
+  if (nanoseconds > kLargestSample) nanoseconds = kLargestSample;
+  Lane& lane = current_lane;
+  uint64_t start = 0;
+  if (lane.attachment != kNoAttachment) {
+    const uint64_t now = lane.Now();
+    const uint64_t ticks = proto::TicksToNs(nanoseconds, lane.segment->clock.ticks_per_ns_q32);
+    start = ticks < now ? now - ticks : 1;
+  }
+  Record<Form::kTimed>(*series, {static_cast<int64_t>(nanoseconds), start});
+}
+
+void ringside_timer_start(ringside_timer* timer, const ringside_operation* operation) noexcept {
+  TimerState& state = StateOf(timer);
+  state.series = SeriesOf(operation);
+  Lane& lane = current_lane;
+  uint64_t control = 0;
+  if (__builtin_expect(operation != nullptr, 1) && IsReady(lane, &control)) {
+    const BlockRef& ref = lane.refs[state.series->id];
+    if (__builtin_expect(ref.block != nullptr, 1)) {
+      StartInLane(lane, state, ref.series);
+      return;
+    }
+  }
+  state.attachment = 0;
+  if (operation != nullptr) StartCold(state);
+}
+
+void ringside_timer_end(ringside_timer* timer) noexcept {
+  TimerState& state = StateOf(timer);
+  Lane& lane = current_lane;
+  const uint64_t ticks = lane.Now();
+  uint64_t control = 0;
+  if (__builtin_expect(state.attachment == lane.attachment, 1) && IsReady(lane, &control)) {
+    const BlockRef& ref = lane.refs[state.series->id];
+    if (__builtin_expect(ref.block != nullptr, 1)) {
+      const BusyMark busy{lane};
+      const int64_t ns = ElapsedNs(state.start_ticks, ticks, lane.ns_per_tick_q32);
+      RecordInLane<Form::kTimed>(lane, ref, {ns, state.start_ticks}, control);
+      lane.shared->in_flight.store(state.saved_in_flight, std::memory_order_relaxed);
+      state.attachment = 0;
+      return;
+    }
+  }
+  if (state.attachment != 0) EndCold(state, ticks);
+  state.attachment = 0;
+}
+
+void ringside_timer_fail(ringside_timer* timer, ringside_text error_type) noexcept {
+  TimerState& state = StateOf(timer);
+  if (state.attachment == 0 || state.series->outcome != proto::Outcome::kOk) return;
+  state.series =
+      SeriesRegistry::WithOutcome(*state.series, proto::Outcome::kError, View(error_type));
+}
