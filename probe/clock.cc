@@ -1,9 +1,9 @@
 #include "probe/clock.h"
 
+#include <cstring>
+
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <cstring>
 
 namespace ringside::probe {
 namespace {

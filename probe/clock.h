@@ -1,5 +1,5 @@
-// The clock of durations: the invariant counter of the CPU where the kernel itself keeps time by it,
-// else CLOCK_MONOTONIC. Never the wall clock.
+// The clock of durations: the invariant counter of the CPU where the kernel itself keeps time by
+// it, else CLOCK_MONOTONIC. Never the wall clock.
 //
 // Calibrated once per process, before its first segment is opened; forked children inherit it.
 #ifndef RINGSIDE_PROBE_CLOCK_H_
@@ -20,8 +20,8 @@ struct Clock {
   uint64_t Now() const noexcept { return proto::ReadTicks(kind); }
 };
 
-// The calibrated clock. The first call takes about 100 us, or none where the library was loaded long
-// enough before. Not for two threads at once: called under the lock that opens segments.
+// The calibrated clock. The first call takes about 100 us, or none where the library was loaded
+// long enough before. Not for two threads at once: called under the lock that opens segments.
 const Clock& CalibratedClock() noexcept;
 
 }  // namespace ringside::probe

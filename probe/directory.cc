@@ -1,15 +1,15 @@
 #include "probe/directory.h"
 
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 
 #include "proto/segment_format.h"
 
@@ -48,7 +48,8 @@ bool CheckDirectory(const Directory& directory, ErrorText* error) noexcept {
     return false;
   }
   if (filesystem.f_type != TMPFS_MAGIC) {
-    FormatError(error, "%s is not on a tmpfs: set RINGSIDE_DIR to a directory under /dev/shm", path);
+    FormatError(error, "%s is not on a tmpfs: set RINGSIDE_DIR to a directory under /dev/shm",
+                path);
     return false;
   }
   if (info.st_uid != geteuid() && info.st_uid != 0) {
@@ -154,8 +155,8 @@ bool HasRoom(const Directory& directory, const Settings& settings, ErrorText* er
     return false;
   }
   if (total > 0 && usage.bytes > total / 4) {
-    FormatError(error, "the segments in %s fill a quarter of it: start an agent, or delete old ones",
-                path);
+    FormatError(
+        error, "the segments in %s fill a quarter of it: start an agent, or delete old ones", path);
     return false;
   }
   return true;

@@ -18,13 +18,13 @@ using proto::LaneState;
 
 std::atomic<uint32_t> next_attachment{2};
 
-// The end of a thread. Runs after its C++ thread_local destructors; records that come still later, in
-// other keys' destructors, find is_past_release.
+// The end of a thread. Runs after its C++ thread_local destructors; records that come still later,
+// in other keys' destructors, find is_past_release.
 void ReleaseLane(void* memory) {
   auto& lane = *static_cast<Lane*>(memory);
   Segment* segment = lane.segment;
-  const bool is_own = lane.index != 0 &&
-                      lane.own_generation == Process::Page().generation.load(std::memory_order_relaxed);
+  const bool is_own = lane.index != 0 && lane.own_generation == Process::Page().generation.load(
+                                                                    std::memory_order_relaxed);
   proto::Lane* shared = lane.shared;
   lane.Reset();
   lane.is_past_release = true;
@@ -59,7 +59,8 @@ bool PrepareLane(Segment& segment, uint32_t index) noexcept {
   const proto::Geometry& g = segment.geometry;
   memory.is_populated =
       segment.Populate(segment.DirectoryRow(index), g.series_capacity * sizeof(uint32_t)) &&
-      segment.Populate(segment.TimingRing(index), g.timing_ring_records * sizeof(proto::TimingRecord));
+      segment.Populate(segment.TimingRing(index),
+                       g.timing_ring_records * sizeof(proto::TimingRecord));
   return memory.is_populated;
 }
 
@@ -98,8 +99,8 @@ bool Attach(Lane& lane, Segment& segment, uint32_t generation) noexcept {
   lane.has_counter_clock = segment.clock.kind == proto::ClockKind::kTsc;
   lane.ns_per_tick_q32 = segment.clock.ns_per_tick_q32;
   const pthread_key_t key = ThreadKey();
-  const bool can_release = !was_past_release && key != ~pthread_key_t{0} &&
-                           pthread_setspecific(key, &lane) == 0;
+  const bool can_release =
+      !was_past_release && key != ~pthread_key_t{0} && pthread_setspecific(key, &lane) == 0;
   lane.index = can_release ? ClaimLane(segment) : 0;
   if (lane.index != 0) {
     RaiseTo(&segment.header->lanes_used, lane.index + 1);
@@ -111,8 +112,8 @@ bool Attach(Lane& lane, Segment& segment, uint32_t generation) noexcept {
     lane.pool = segment.pool;
     lane.control = &segment.header->control;
     lane.generation = &Process::Page().generation;
-    lane.attachment = uint64_t{generation} << 32 |
-                      next_attachment.fetch_add(1, std::memory_order_relaxed);
+    lane.attachment =
+        uint64_t{generation} << 32 | next_attachment.fetch_add(1, std::memory_order_relaxed);
   }
   std::atomic_signal_fence(std::memory_order_seq_cst);
   lane.armed.store(lane.index != 0 ? generation : kLaneDetached, std::memory_order_relaxed);

@@ -1,8 +1,8 @@
 // A thread's place in the segment: everything its records need, one thread-local access away.
 //
-// One writer: its thread. A record marks the lane busy while it runs; whatever meets the mark on the
-// same thread (a signal handler) goes to the shared lane. The generation is compared at each record,
-// so a forked child never writes into its parent's lane.
+// One writer: its thread. A record marks the lane busy while it runs; whatever meets the mark on
+// the same thread (a signal handler) goes to the shared lane. The generation is compared at each
+// record, so a forked child never writes into its parent's lane.
 #ifndef RINGSIDE_PROBE_LANE_H_
 #define RINGSIDE_PROBE_LANE_H_
 
@@ -33,8 +33,8 @@ inline constexpr std::atomic<uint64_t> kNoControl{0};
 
 struct Lane {
   // -- what every record reads --
-  // The generation this lane belongs to, kLaneBusy or kLaneDetached. Read by signal handlers of this
-  // thread only: relaxed, with signal fences.
+  // The generation this lane belongs to, kLaneBusy or kLaneDetached. Read by signal handlers of
+  // this thread only: relaxed, with signal fences.
   std::atomic<uint32_t> armed{kLaneDetached};
   bool has_counter_clock = false;
   const std::atomic<uint32_t>* generation = &kNoGeneration;
@@ -60,8 +60,8 @@ struct Lane {
   uint64_t Now() const noexcept {
     return has_counter_clock ? proto::ReadCounter() : proto::MonotonicNs();
   }
-  // Lets go of the lane; the next record looks for one. The pointers stay: a thread that forked in a
-  // signal handler, out of a record, goes on with that record in the child, in emptied memory.
+  // Lets go of the lane; the next record looks for one. The pointers stay: a thread that forked in
+  // a signal handler, out of a record, goes on with that record in the child, in emptied memory.
   void Reset() noexcept;
   // 64 random bits, of a generator seeded once per thread and process.
   uint64_t Random() noexcept;
@@ -71,8 +71,8 @@ struct Lane {
 // need no constructor, so no wrapper is called.
 extern __thread Lane current_lane __attribute__((tls_model("initial-exec")));
 
-// The cold way in: finds out where this thread's samples go now; attaches, opens, replaces, adopts a
-// fork. For kOwnLane the lane is ready; for kSharedLane `segment` is set.
+// The cold way in: finds out where this thread's samples go now; attaches, opens, replaces, adopts
+// a fork. For kOwnLane the lane is ready; for kSharedLane `segment` is set.
 Way Enter(Lane& lane, Segment** segment) noexcept;
 
 // Whether the lane may be written. `control` is the control word that this record goes by.
@@ -80,8 +80,8 @@ inline bool IsReady(const Lane& lane, uint64_t* control) noexcept {
   *control = lane.control->load(std::memory_order_relaxed);
   const bool is_current = lane.armed.load(std::memory_order_relaxed) ==
                           lane.generation->load(std::memory_order_relaxed);
-  const bool is_open = (*control & (proto::kControlEnabled | proto::kControlRetired)) ==
-                       proto::kControlEnabled;
+  const bool is_open =
+      (*control & (proto::kControlEnabled | proto::kControlRetired)) == proto::kControlEnabled;
   return __builtin_expect(is_current && is_open, 1) != 0;
 }
 

@@ -13,14 +13,16 @@ bool PopulateWrite(void* address, size_t bytes) noexcept {
   const auto end = RoundUp(reinterpret_cast<uintptr_t>(address) + bytes, kPageBytes);
   int result = -1;
   do {
-    result = madvise(reinterpret_cast<void*>(begin), end - begin,  // NOLINT(performance-no-int-to-ptr)
-                     MADV_POPULATE_WRITE);
+    result =
+        madvise(reinterpret_cast<void*>(begin), end - begin,  // NOLINT(performance-no-int-to-ptr)
+                MADV_POPULATE_WRITE);
   } while (result != 0 && errno == EINTR);
   return result == 0;
 }
 
 bool CanPopulate() noexcept {
-  void* page = mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* page =
+      mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return true;  // decided when the segment is filled
   const bool can = madvise(page, kPageBytes, MADV_POPULATE_WRITE) == 0 || errno != EINVAL;
   munmap(page, kPageBytes);

@@ -1,8 +1,8 @@
 // Pages: the only place where the probe asks the kernel for memory.
 //
 // The probe never calls malloc: its private tables come from MapPrivate, so that a record may be
-// made in a signal handler, in a forked child, or inside an allocator. Never raises a signal: shared
-// pages are populated by madvise, which returns an error where a store would be a SIGBUS.
+// made in a signal handler, in a forked child, or inside an allocator. Never raises a signal:
+// shared pages are populated by madvise, which returns an error where a store would be a SIGBUS.
 #ifndef RINGSIDE_PROBE_MEMORY_H_
 #define RINGSIDE_PROBE_MEMORY_H_
 

@@ -1,8 +1,8 @@
 #include "probe/pool.h"
 
-#include <time.h>
-
 #include <algorithm>
+
+#include <time.h>
 
 #include "probe/memory.h"
 
@@ -26,8 +26,8 @@ bool IsRefusing(const Segment& segment) noexcept {
   return until != 0 && CoarseNs() < until;
 }
 
-// Between `least` and `most` bytes of pool, whatever is left below `limit`; made real first, so that
-// a refusal of the kernel costs no pool. False: none.
+// Between `least` and `most` bytes of pool, whatever is left below `limit`; made real first, so
+// that a refusal of the kernel costs no pool. False: none.
 bool Take(Segment& segment, uint64_t least, uint64_t most, uint64_t limit, uint64_t* begin,
           uint64_t* end) noexcept {
   if (IsRefusing(segment)) return false;
@@ -53,8 +53,8 @@ uint32_t TakeUnits(Segment& segment, uint32_t lane, uint32_t units) noexcept {
   if (memory.chunk_end - memory.chunk_next < bytes) {
     uint64_t begin = 0;
     uint64_t end = 0;
-    if (!Take(segment, bytes, segment.geometry.pool_chunk_bytes, LaneLimit(segment.geometry), &begin,
-              &end)) {
+    if (!Take(segment, bytes, segment.geometry.pool_chunk_bytes, LaneLimit(segment.geometry),
+              &begin, &end)) {
       return 0;
     }
     memory.chunk_next = begin;

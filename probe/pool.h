@@ -1,7 +1,8 @@
 // The pool: where blocks and bucket pages come from. Only ever taken, never given back.
 //
-// A lane takes a chunk at a time, populated before it is used. The shared lane takes piece by piece,
-// lock-free, and may use a reserve that lanes leave: a new series finds room for its last resort.
+// A lane takes a chunk at a time, populated before it is used. The shared lane takes piece by
+// piece, lock-free, and may use a reserve that lanes leave: a new series finds room for its last
+// resort.
 #ifndef RINGSIDE_PROBE_POOL_H_
 #define RINGSIDE_PROBE_POOL_H_
 

@@ -1,11 +1,11 @@
 #include "probe/process.h"
 
+#include <cstdio>
+
 #include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cstdio>
 
 #include "probe/lane.h"
 #include "probe/memory.h"
@@ -108,7 +108,8 @@ void Complain() noexcept {
   if (state.has_complained || state.settings.is_quiet) return;
   state.has_complained = true;
   char line[1500];
-  const int size = snprintf(line, sizeof line, "ringside: not recording: %s\n", state.error.c_str());
+  const int size =
+      snprintf(line, sizeof line, "ringside: not recording: %s\n", state.error.c_str());
   if (size > 0) (void)!write(STDERR_FILENO, line, static_cast<size_t>(size));
 }
 
@@ -139,7 +140,8 @@ Segment* OpenNext() noexcept {
   state.pause = kFirstPauseNs;
   if (state.newest != nullptr) {
     // Threads may still be in the one just retired, and for a while; not in those before it.
-    for (Segment* older = state.newest->older; older != nullptr; older = older->older) older->Empty();
+    for (Segment* older = state.newest->older; older != nullptr; older = older->older)
+      older->Empty();
   }
   segment->older = state.newest;
   state.newest = segment;
@@ -167,7 +169,8 @@ ForkPage& Process::Page() noexcept {
 
 uint32_t Process::Generation() noexcept {
   ForkPage& page = Page();
-  uint32_t generation = page.generation.load(std::memory_order_acquire);  // SYNC generation (reader)
+  uint32_t generation =
+      page.generation.load(std::memory_order_acquire);  // SYNC generation (reader)
   if (generation == 0) {
     AdoptFork();
     generation = page.generation.load(std::memory_order_acquire);  // SYNC generation (reader)
@@ -230,8 +233,7 @@ uint64_t Process::Lost(proto::LossReason reason) noexcept {
   const Segment* segment = Current();
   const auto i = static_cast<size_t>(reason);
   const uint64_t own = state.lost[i].load(std::memory_order_relaxed);
-  return segment == nullptr ? own
-                            : own + segment->header->lost[i].load(std::memory_order_relaxed);
+  return segment == nullptr ? own : own + segment->header->lost[i].load(std::memory_order_relaxed);
 }
 
 const char* Process::LastError() noexcept { return state.error.c_str(); }

@@ -1,8 +1,8 @@
 // What this process has one of: its current segment, its generation, its switches.
 //
 // The generation lives in a page that the kernel wipes in a forked child (MADV_WIPEONFORK), beside
-// all locks: a child, also one of a raw clone, finds zero and every lock free. The first record there
-// adopts the fork: the parent's segment is let go and a new one is opened.
+// all locks: a child, also one of a raw clone, finds zero and every lock free. The first record
+// there adopts the fork: the parent's segment is let go and a new one is opened.
 #ifndef RINGSIDE_PROBE_PROCESS_H_
 #define RINGSIDE_PROBE_PROCESS_H_
 
@@ -32,8 +32,8 @@ class Process {
   static uint32_t Generation() noexcept;
   // nullptr when none was opened yet, or none could be.
   static Segment* Current() noexcept;
-  // The current segment, opened when there is none and replaced when it is `retired`. nullptr: there
-  // is none, the error was printed once, and the next try is due after a pause.
+  // The current segment, opened when there is none and replaced when it is `retired`. nullptr:
+  // there is none, the error was printed once, and the next try is due after a pause.
   static Segment* Ensure(const Segment* retired) noexcept;
   static void CountLost(proto::LossReason reason) noexcept;
 

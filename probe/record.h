@@ -23,8 +23,8 @@ struct Sample {
   uint64_t ticks;  // of its start; 0: no clock was read
 };
 
-// Where the thread's own lane counts this series, made when it is not there yet; nullptr: no memory,
-// the shared lane takes it. Only on the way kOwnLane.
+// Where the thread's own lane counts this series, made when it is not there yet; nullptr: no
+// memory, the shared lane takes it. Only on the way kOwnLane.
 const BlockRef* FindRef(Lane& lane, const Series& series) noexcept;
 
 // Whatever the hot path could not do. Never loses a sample that a segment can hold.
@@ -40,7 +40,8 @@ template <Form kForm>
   AddSample(lane, ref, sample.value, control);
   if constexpr (kForm == Form::kGauge) {
     ref.block->last.store(sample.value, std::memory_order_relaxed);
-    ref.block->last_ticks.store(sample.ticks, std::memory_order_release);  // SYNC gauge-last (writer)
+    ref.block->last_ticks.store(sample.ticks,
+                                std::memory_order_release);  // SYNC gauge-last (writer)
   }
   if constexpr (kForm != Form::kStage) PushTiming(lane, ref, sample.ticks, sample.value);
 }

@@ -16,7 +16,9 @@ namespace {
 RequestState& StateOf(ringside_request* request) noexcept {
   return *reinterpret_cast<RequestState*>(request);
 }
-StageState& StateOf(ringside_stage* stage) noexcept { return *reinterpret_cast<StageState*>(stage); }
+StageState& StateOf(ringside_stage* stage) noexcept {
+  return *reinterpret_cast<StageState*>(stage);
+}
 
 // How this thread reaches the segment, and what time it is there.
 struct Access {
@@ -141,7 +143,8 @@ const Series* StageSeries(const RequestState& request, ringside_text name,
   return SeriesRegistry::Stage(*request.series, View(name), set);
 }
 
-void RecordValue(const Series& parent, ringside_text name, ringside_text unit, double number) noexcept {
+void RecordValue(const Series& parent, ringside_text name, ringside_text unit,
+                 double number) noexcept {
   ringside_value_record(reinterpret_cast<const ringside_value*>(
                             SeriesRegistry::ValueOf(parent, View(name), View(unit))),
                         number);
@@ -161,7 +164,8 @@ ringside_attribute NumberAttribute(ringside_text name, double number) noexcept {
   return attribute;
 }
 
-void AttachMessage(const SlotRef& slot, uint64_t owner, EntryId entry, ringside_text message) noexcept {
+void AttachMessage(const SlotRef& slot, uint64_t owner, EntryId entry,
+                   ringside_text message) noexcept {
   const SlotUse use{slot, owner};
   if (use) AddErrorMessage(slot, entry, View(message));
 }

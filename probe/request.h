@@ -12,26 +12,26 @@
 namespace ringside::probe {
 
 struct StageState {
-  const Series* series;   // with the outcome it will have; nullptr: not begun, or ended
+  const Series* series;  // with the outcome it will have; nullptr: not begun, or ended
   uint64_t start_ticks;
-  SlotRef slot;           // {}: no detail
+  SlotRef slot;  // {}: no detail
   EntryId step;
-  uint32_t generation;    // of the process that began it
-  uint64_t owner;         // attachment of the thread that may use the slot without entering it; 0 none
+  uint32_t generation;  // of the process that began it
+  uint64_t owner;  // attachment of the thread that may use the slot without entering it; 0 none
   uint64_t reserved[2];
 };
 static_assert(sizeof(StageState) == sizeof(ringside_stage));
 
 struct RequestState {
-  const Series* series;   // with the outcome ok; nullptr: not begun, or ended
-  const Series* failed;   // with its error type, once it failed
+  const Series* series;  // with the outcome ok; nullptr: not begun, or ended
+  const Series* failed;  // with its error type, once it failed
   uint64_t start_ticks;
   SlotRef slot;
   uint32_t generation;
   uint32_t reserved0;
-  uint64_t owner;         // attachment of the thread that began it
+  uint64_t owner;  // attachment of the thread that began it
   uint64_t reserved[3];
-  StageState next;        // of ringside_request_next
+  StageState next;  // of ringside_request_next
 };
 static_assert(sizeof(RequestState) == sizeof(ringside_request));
 

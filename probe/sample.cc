@@ -31,10 +31,11 @@ bool Widen(proto::BlockHead* block, int64_t value, uint64_t interval) noexcept {
   uint64_t interval = control & proto::kControlIntervalMask;
   for (int i = 0; i < 3; ++i) {
     if (!Widen(block, value, interval)) return;
-    // SYNC extreme-late (writer): either this thread sees that the interval moved, or the agent, which
-    // moves it and then fences and reads, sees the extreme. Both sides need the full fence.
+    // SYNC extreme-late (writer): either this thread sees that the interval moved, or the agent,
+    // which moves it and then fences and reads, sees the extreme. Both sides need the full fence.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    const uint64_t now = lane.control->load(std::memory_order_relaxed) & proto::kControlIntervalMask;
+    const uint64_t now =
+        lane.control->load(std::memory_order_relaxed) & proto::kControlIntervalMask;
     if (now == interval) return;
     interval = now;
   }

@@ -1,7 +1,7 @@
 // One sample into one block: the plain stores of a lane's own thread, inline for the hot path.
 //
-// Order within a record: extremes, bucket cell, sum; the ring comes after. A kill between two of them
-// leaves a count and a sum that differ by this one record.
+// Order within a record: extremes, bucket cell, sum; the ring comes after. A kill between two of
+// them leaves a count and a sum that differ by this one record.
 #ifndef RINGSIDE_PROBE_SAMPLE_H_
 #define RINGSIDE_PROBE_SAMPLE_H_
 
@@ -27,7 +27,8 @@ inline proto::BlockTable* TableOf(proto::BlockHead* block, bool is_negative) noe
 }
 
 inline std::atomic<uint64_t>* CellAt(char* pool, uint32_t unit, uint32_t sub) noexcept {
-  return reinterpret_cast<std::atomic<uint64_t>*>(pool + uint64_t{unit} * proto::kPoolUnitBytes) + sub;
+  return reinterpret_cast<std::atomic<uint64_t>*>(pool + uint64_t{unit} * proto::kPoolUnitBytes) +
+         sub;
 }
 
 inline uint64_t Magnitude(int64_t value) noexcept {

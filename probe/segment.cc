@@ -1,13 +1,13 @@
 #include "probe/segment.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <new>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <new>
 
 #include "probe/geometry.h"
 #include "probe/memory.h"
@@ -75,7 +75,8 @@ bool SizeFile(const Settings& settings, Segment* segment, ErrorText* error) noex
     return false;
   }
   if (segment->is_preallocated &&
-      posix_fallocate(segment->file.get(), 0, static_cast<off_t>(segment->geometry.segment_bytes))) {
+      posix_fallocate(segment->file.get(), 0,
+                      static_cast<off_t>(segment->geometry.segment_bytes))) {
     FormatError(error, "no room for a segment of %llu MiB",
                 static_cast<unsigned long long>(segment->geometry.segment_bytes >> 20));
     return false;
@@ -112,7 +113,8 @@ bool PopulateStart(Segment* segment, ErrorText* error) noexcept {
   return false;
 }
 
-void PutString(Segment* segment, std::string_view text, uint32_t* offset, uint32_t* bytes) noexcept {
+void PutString(Segment* segment, std::string_view text, uint32_t* offset,
+               uint32_t* bytes) noexcept {
   *bytes = 0;
   if (AppendString(*segment, text, offset)) *bytes = static_cast<uint32_t>(text.size());
 }
@@ -192,7 +194,8 @@ bool Build(const Settings& settings, bool is_enabled, Segment* segment, ErrorTex
     return false;
   }
   NameFile(directory, segment);
-  // SYNC segment-ready (writer): all of the above before it. The agent finds the file only afterwards.
+  // SYNC segment-ready (writer): all of the above before it. The agent finds the file only
+  // afterwards.
   segment->header->ready.store(1, std::memory_order_release);
   return LinkFile(directory, *segment, error);
 }
@@ -233,8 +236,8 @@ Segment* Segment::Open(const Settings& settings, bool is_enabled, ErrorText* err
 void Segment::CloseFile() noexcept {
   // A daemonizer may have closed our descriptor and reused its number for a file of its own.
   struct stat info {};
-  const bool is_ours = file && fstat(file.get(), &info) == 0 && info.st_dev == device &&
-                       info.st_ino == inode;
+  const bool is_ours =
+      file && fstat(file.get(), &info) == 0 && info.st_dev == device && info.st_ino == inode;
   if (!is_ours) file.Release();
   file.Close();
 }

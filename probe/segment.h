@@ -1,17 +1,16 @@
 // This process's side of one segment: the mapping, its parts, and the private tables beside it.
 //
-// Owner: the process that opened it; all its threads write. A Segment is never freed while threads may
-// hold a pointer to it: retired ones stay (emptied), a forked child takes its parent's away.
+// Owner: the process that opened it; all its threads write. A Segment is never freed while threads
+// may hold a pointer to it: retired ones stay (emptied), a forked child takes its parent's away.
 // Nothing here trusts what it reads back from the shared header: the geometry is a private copy.
 #ifndef RINGSIDE_PROBE_SEGMENT_H_
 #define RINGSIDE_PROBE_SEGMENT_H_
-
-#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
 
 #include <boost/interprocess/mapped_region.hpp>
+#include <sys/types.h>
 
 #include "probe/clock.h"
 #include "probe/descriptor.h"
@@ -32,8 +31,8 @@ static_assert(sizeof(BlockRef) == 16);
 
 // Private memory of a lane; who owns the lane owns this (SYNC lane-owner).
 struct LaneMemory {
-  BlockRef* refs;              // [kMaxSeries], by Series::id
-  uint64_t chunk_next;         // pool bytes: the rest of this lane's chunk
+  BlockRef* refs;       // [kMaxSeries], by Series::id
+  uint64_t chunk_next;  // pool bytes: the rest of this lane's chunk
   uint64_t chunk_end;
   uint64_t request_populated;  // bytes of the request ring that are real memory
   bool is_populated;           // directory row and timing ring
@@ -77,15 +76,15 @@ struct Segment {
 
   // -- private --
   bool is_preallocated = false;
-  bool is_emptied = false;                 // its mapping was replaced by private memory
-  Segment* older = nullptr;                // the one before it in this process
+  bool is_emptied = false;   // its mapping was replaced by private memory
+  Segment* older = nullptr;  // the one before it in this process
   GrowingPart series_part;
   GrowingPart strings_part;
   std::atomic<uint64_t> pool_refused_until{0};  // coarse ns: the kernel had no pages
   std::atomic<uint32_t> lanes_freed{0};         // counts releases: exhausted threads look again
   LaneMemory* lane_memory = nullptr;            // [lane_count]
-  // SYNC series-entry: 0, or 1 + the table index of a series; stored with release once the entry and
-  // the shared lane's block are complete, read with acquire.
+  // SYNC series-entry: 0, or 1 + the table index of a series; stored with release once the entry
+  // and the shared lane's block are complete, read with acquire.
   std::atomic<uint32_t> entry_of[kMaxSeries] = {};
 
   std::atomic<uint32_t>* DirectoryRow(uint32_t lane) noexcept {
@@ -103,8 +102,8 @@ struct Segment {
   // False: no memory; nothing may be written there.
   bool Populate(void* address, size_t bytes) noexcept;
 
-  // Makes, fills, locks and links a new segment. nullptr: `error` says why. Cold; not for two threads
-  // at once.
+  // Makes, fills, locks and links a new segment. nullptr: `error` says why. Cold; not for two
+  // threads at once.
   static Segment* Open(const Settings& settings, bool is_enabled, ErrorText* error) noexcept;
   // Gives up the lock: nobody need see any longer that we live.
   void CloseFile() noexcept;

@@ -15,7 +15,8 @@ uint32_t Limit(uint32_t capacity, bool is_overflow) noexcept {
   return is_overflow ? capacity : capacity - capacity / 8;
 }
 
-bool Reserve(std::atomic<uint32_t>* used, uint32_t amount, uint32_t limit, uint32_t* begin) noexcept {
+bool Reserve(std::atomic<uint32_t>* used, uint32_t amount, uint32_t limit,
+             uint32_t* begin) noexcept {
   uint32_t now = used->load(std::memory_order_relaxed);
   do {
     if (now > limit || amount > limit - now) return false;
@@ -43,8 +44,8 @@ void InitBlock(proto::BlockHead* block, uint32_t entry, uint8_t kind, uint8_t si
 
 // All strings of a series in one piece.
 bool PutStrings(Segment& segment, const Series& series, proto::SeriesEntry* fields) noexcept {
-  const size_t bytes = series.path.size() + series.labels.size() + series.error_type.size() +
-                       series.unit.size();
+  const size_t bytes =
+      series.path.size() + series.labels.size() + series.error_type.size() + series.unit.size();
   uint32_t offset = 0;
   if (!Reserve(&segment.header->strings_used, static_cast<uint32_t>(bytes),
                Limit(segment.geometry.strings_bytes, series.is_overflow), &offset)) {

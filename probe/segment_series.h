@@ -1,4 +1,5 @@
-// The segment's series table, its strings, and the blocks of lanes: registration, out of the hot path.
+// The segment's series table, its strings, and the blocks of lanes: registration, out of the hot
+// path.
 //
 // Lock-free. A writer killed or forked away half-way leaves an entry reserved for ever and nobody
 // waiting; two threads that register the same series at once make a duplicate, which is legal.
@@ -13,8 +14,8 @@
 
 namespace ringside::probe {
 
-// The table index of a series in this segment: its own, or that of the overflow series that stands in
-// for it. Its block in the shared lane exists.
+// The table index of a series in this segment: its own, or that of the overflow series that stands
+// in for it. Its block in the shared lane exists.
 uint32_t EntryOf(Segment& segment, const Series& series) noexcept;
 
 // The shared lane's block of an entry; never nullptr for an index that EntryOf gave.

@@ -1,8 +1,8 @@
 // A series as this process knows it: interned once, never freed, the same before and after a fork.
 // What the C ABI calls an operation, value, counter or gauge is a pointer to one of these.
 //
-// Immutable after it was published, save for the atomic links. A segment has its own table entry for
-// it (segment_series.h), made when the series is first recorded there.
+// Immutable after it was published, save for the atomic links. A segment has its own table entry
+// for it (segment_series.h), made when the series is first recorded there.
 #ifndef RINGSIDE_PROBE_SERIES_H_
 #define RINGSIDE_PROBE_SERIES_H_
 
@@ -44,13 +44,13 @@ struct Series {
 
   // -- links: SYNC series-link: stored with release once what they point to is complete, read with
   // acquire. Only caches: a link that is missing is found or made again.
-  std::atomic<const Series*> overflow{nullptr};    // takes the samples when there is no room
-  std::atomic<const Series*> aborted{nullptr};     // of an ok series
-  std::atomic<Series*> first_error{nullptr};       // of an ok series: a list by next_error
-  std::atomic<uint32_t> error_types{0};            // its length
-  std::atomic<uint32_t> listed{0};                 // of an error series: someone put it in the list
-  std::atomic<ChildTable*> children{nullptr};      // of a request's series: stages without labels
-  Series* next_error = nullptr;                    // written before it is published in a list
+  std::atomic<const Series*> overflow{nullptr};  // takes the samples when there is no room
+  std::atomic<const Series*> aborted{nullptr};   // of an ok series
+  std::atomic<Series*> first_error{nullptr};     // of an ok series: a list by next_error
+  std::atomic<uint32_t> error_types{0};          // its length
+  std::atomic<uint32_t> listed{0};               // of an error series: someone put it in the list
+  std::atomic<ChildTable*> children{nullptr};    // of a request's series: stages without labels
+  Series* next_error = nullptr;                  // written before it is published in a list
 };
 
 }  // namespace ringside::probe

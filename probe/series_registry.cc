@@ -16,7 +16,8 @@ constexpr uint32_t kTableSize = 2 * kMaxSeries;  // open addressing, never more 
 Arena arena{size_t{8} << 20};
 std::atomic<uint32_t> next_id{1 + proto::kGlobalOverflowEntries};
 // SYNC registry-slot: a series is complete before its pointer is stored with release; readers
-// acquire. Never cleared. Constant-initialised, as all here: series are made by static constructors.
+// acquire. Never cleared. Constant-initialised, as all here: series are made by static
+// constructors.
 std::atomic<Series*> series_table[kTableSize];
 
 // Entries 0 .. 3 of every segment. Values and gauges of any sign may end here.
@@ -102,10 +103,8 @@ Series* Make(const SeriesSpec& spec, uint64_t hash) noexcept {
   void* memory = arena.Take(sizeof(Series));
   if (memory == nullptr) return nullptr;
   auto* series = new (memory) Series;
-  if (!arena.Copy(spec.path, &series->path) ||
-      !arena.Copy(spec.labels, &series->labels) ||
-      !arena.Copy(spec.error_type, &series->error_type) ||
-      !arena.Copy(spec.unit, &series->unit) ||
+  if (!arena.Copy(spec.path, &series->path) || !arena.Copy(spec.labels, &series->labels) ||
+      !arena.Copy(spec.error_type, &series->error_type) || !arena.Copy(spec.unit, &series->unit) ||
       !TakeId(spec.is_overflow ? kMaxSeries : kMaxOrdinarySeries, &series->id)) {
     return nullptr;
   }
@@ -176,13 +175,15 @@ struct ChildTable {
 namespace {
 
 ChildTable* ChildrenOf(Series& request) noexcept {
-  ChildTable* table = request.children.load(std::memory_order_acquire);  // SYNC series-link (reader)
+  ChildTable* table =
+      request.children.load(std::memory_order_acquire);  // SYNC series-link (reader)
   if (table != nullptr) return table;
   void* memory = arena.Take(sizeof(ChildTable));
   if (memory == nullptr) return nullptr;
   auto* made = new (memory) ChildTable;
   // SYNC series-link (writer)
-  const bool is_ours = request.children.compare_exchange_strong(table, made, std::memory_order_acq_rel);
+  const bool is_ours =
+      request.children.compare_exchange_strong(table, made, std::memory_order_acq_rel);
   return is_ours ? made : table;
 }
 
@@ -195,7 +196,8 @@ bool IsChild(const Series& request, const Series& child, std::string_view name) 
 }  // namespace
 
 const Series* SeriesRegistry::Global(proto::Kind kind) noexcept {
-  return &global_series.series[static_cast<uint32_t>(kind) - static_cast<uint32_t>(proto::Kind::kDuration)];
+  return &global_series
+              .series[static_cast<uint32_t>(kind) - static_cast<uint32_t>(proto::Kind::kDuration)];
 }
 
 const Series* SeriesRegistry::Find(SeriesSpec spec) noexcept {

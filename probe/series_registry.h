@@ -1,8 +1,9 @@
 // All series of this process: found or made by what they are.
 //
-// Lock-free and append-only, without malloc: safe in signal handlers, and whatever state a fork or a
-// raw clone finds it in is a valid one (a half-made series is simply not there). Never fails: what
-// finds no room becomes the overflow series of its path, and beyond that the global one of its kind.
+// Lock-free and append-only, without malloc: safe in signal handlers, and whatever state a fork or
+// a raw clone finds it in is a valid one (a half-made series is simply not there). Never fails:
+// what finds no room becomes the overflow series of its path, and beyond that the global one of its
+// kind.
 #ifndef RINGSIDE_PROBE_SERIES_REGISTRY_H_
 #define RINGSIDE_PROBE_SERIES_REGISTRY_H_
 
@@ -40,7 +41,8 @@ class SeriesRegistry {
   static const Series* WithOutcome(const Series& series, proto::Outcome outcome,
                                    std::string_view error_type) noexcept;
   // The series `<parent's path>/<name>`: a stage of a request.
-  static const Series* Stage(const Series& request, std::string_view name, LabelSet& labels) noexcept;
+  static const Series* Stage(const Series& request, std::string_view name,
+                             LabelSet& labels) noexcept;
   static const Series* Stage(const Series& request, std::string_view name) noexcept;
   // The value `<parent's path>/<name>` with the parent's labels.
   static const Series* ValueOf(const Series& parent, std::string_view name,

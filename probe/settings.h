@@ -1,4 +1,5 @@
-// What the environment and ringside_configure say about this process. No malloc: fixed buffers, cut.
+// What the environment and ringside_configure say about this process. No malloc: fixed buffers,
+// cut.
 //
 // Read once, at the first record, under the lock that opens segments; constant afterwards and the
 // same in forked children.

@@ -128,8 +128,8 @@ bool EnterSlot(const SlotRef& slot) noexcept {
 
 void LeaveSlot(const SlotRef& slot) noexcept {
   proto::SlotHead* head = slot.head();
-  // SYNC slot-leave: release for what this user wrote; acquire so that the last one, who empties the
-  // slot, comes after all others.
+  // SYNC slot-leave: release for what this user wrote; acquire so that the last one, who empties
+  // the slot, comes after all others.
   const uint64_t before = head->lifecycle.fetch_sub(1, std::memory_order_acq_rel);
   if ((before & proto::kSlotEnded) == 0 || (before & proto::kSlotUsersMask) != 1) return;
   uint32_t used = head->used_bytes.load(std::memory_order_relaxed);
@@ -143,7 +143,8 @@ void LeaveSlot(const SlotRef& slot) noexcept {
 }
 
 void EndSlot(const SlotRef& slot) noexcept {
-  // Acquire: entries of users that have left are complete in the copy that follows (SYNC slot-leave).
+  // Acquire: entries of users that have left are complete in the copy that follows (SYNC
+  // slot-leave).
   slot.head()->lifecycle.fetch_or(proto::kSlotEnded, std::memory_order_acquire);
 }
 
@@ -168,7 +169,8 @@ void EndStep(const SlotRef& slot, EntryId id, uint32_t series, uint64_t duration
   if (current.load(std::memory_order_relaxed) == id) current.store(0, std::memory_order_relaxed);
 }
 
-void AddAttribute(const SlotRef& slot, EntryId owner, const ringside_attribute& attribute) noexcept {
+void AddAttribute(const SlotRef& slot, EntryId owner,
+                  const ringside_attribute& attribute) noexcept {
   const std::string_view key = CutText(View(attribute.key), proto::kMaxAttributeKeyBytes);
   const auto add = [&](AttributeType type, std::string_view value) {
     AddText(slot, EntryType::kAttribute, owner, type, key, value);

@@ -13,12 +13,15 @@ struct TimerState {
   uint64_t start_ticks;
   uint64_t saved_in_flight;
   const Series* series;  // with the outcome it will have
-  uint64_t attachment;   // the lane it was started in; generation << 32 | 1 without one; 0: not started
+  uint64_t
+      attachment;  // the lane it was started in; generation << 32 | 1 without one; 0: not started
   uint64_t reserved[2];
 };
 static_assert(sizeof(TimerState) == sizeof(ringside_timer));
 
-TimerState& StateOf(ringside_timer* timer) noexcept { return *reinterpret_cast<TimerState*>(timer); }
+TimerState& StateOf(ringside_timer* timer) noexcept {
+  return *reinterpret_cast<TimerState*>(timer);
+}
 
 constexpr uint64_t kUnattached = 1;
 

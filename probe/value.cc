@@ -1,4 +1,6 @@
 // Values, counters and gauges of the C ABI.
+#include "probe/value.h"
+
 #include <cmath>
 
 #include <ringside/probe_c.h>
@@ -6,7 +8,6 @@
 #include "probe/process.h"
 #include "probe/record.h"
 #include "probe/series_registry.h"
-#include "probe/value.h"
 
 namespace ringside::probe {
 
@@ -77,7 +78,8 @@ const Handle* Get(proto::Kind kind, ringside_text path, ringside_text unit,
 }
 
 template <typename Handle>
-const Handle* With(const Handle* handle, const ringside_label* labels, size_t label_count) noexcept {
+const Handle* With(const Handle* handle, const ringside_label* labels,
+                   size_t label_count) noexcept {
   if (handle == nullptr) return nullptr;
   LabelSet set{labels, label_count};
   return reinterpret_cast<const Handle*>(SeriesRegistry::WithLabels(*SeriesOf(handle), set));

@@ -10,7 +10,8 @@
 
 namespace ringside::probe {
 
-// NaN, infinite and undeclared negative values: counted as lost, false. Too large: clamped, counted.
+// NaN, infinite and undeclared negative values: counted as lost, false. Too large: clamped,
+// counted.
 bool ConvertRare(const Series& series, double number, int64_t* integer) noexcept;
 bool ConvertRareInt(const Series& series, int64_t number, int64_t* integer) noexcept;
 

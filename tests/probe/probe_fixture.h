@@ -1,15 +1,16 @@
-// Runs workers as child processes with a segment directory of their own, and looks at what they left.
+// Runs workers as child processes with a segment directory of their own, and looks at what they
+// left.
 #ifndef RINGSIDE_TESTS_PROBE_PROBE_FIXTURE_H_
 #define RINGSIDE_TESTS_PROBE_PROBE_FIXTURE_H_
-
-#include <gtest/gtest.h>
-#include <sys/types.h>
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/types.h>
 
 #include "tests/support/segment_view.h"
 
@@ -25,7 +26,9 @@ class ProbeTest : public ::testing::Test {
   void TearDown() override;
 
   // For the workers started afterwards.
-  void Environment(const std::string& name, const std::string& value) { environment_[name] = value; }
+  void Environment(const std::string& name, const std::string& value) {
+    environment_[name] = value;
+  }
   // Runs `work` in a forked child. The exit status: 0, what it exited with, or 128 + the signal.
   int Run(const std::function<void()>& work);
   pid_t Start(const std::function<void()>& work);

@@ -1,8 +1,8 @@
 // Requests: statistics in the histograms, everything else in one record of the ring.
-#include <ringside/probe.h>
-
 #include <chrono>
 #include <thread>
+
+#include <ringside/probe.h>
 
 #include "tests/probe/probe_fixture.h"
 
@@ -22,24 +22,24 @@ class Requests : public ProbeTest {
 };
 
 TEST_F(Requests, Record_HoldsTheWholeRequest) {
-  ASSERT_EQ(Run([] {
-              Request request{"transcribe",
-                              Attributes{{"file", "a.wav"},
-                                         {"size_bytes", 102400},
-                                         {"quality", 0.5},
-                                         {"is_retry", true}},
-                              "job-17"};
-              {
-                auto stage = request.Stage("model_loading", Labels{{"model", "base"}});
-                stage.Set({"cached", false});
-              }
-              request.Next("decode").Value("tokens", 512, "{token}");
-              request.Next("post_processing");
-              request.Set({"language", "en"});
-              request.End();
-              request.End();  // does nothing
-            }),
-            0);
+  ASSERT_EQ(
+      Run([] {
+        Request request{
+            "transcribe",
+            Attributes{
+                {"file", "a.wav"}, {"size_bytes", 102400}, {"quality", 0.5}, {"is_retry", true}},
+            "job-17"};
+        {
+          auto stage = request.Stage("model_loading", Labels{{"model", "base"}});
+          stage.Set({"cached", false});
+        }
+        request.Next("decode").Value("tokens", 512, "{token}");
+        request.Next("post_processing");
+        request.Set({"language", "en"});
+        request.End();
+        request.End();  // does nothing
+      }),
+      0);
   const auto segment = Segment();
   const auto requests = segment->Requests();
   ASSERT_EQ(requests.size(), 1u);

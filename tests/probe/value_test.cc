@@ -1,8 +1,8 @@
 // Values, counters and gauges: what is counted, what is refused, and that sums are exact.
-#include <ringside/probe.h>
-
 #include <cmath>
 #include <limits>
+
+#include <ringside/probe.h>
 
 #include "tests/probe/probe_fixture.h"
 

@@ -1,13 +1,13 @@
 #include "tests/support/segment_view.h"
 
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cstring>
-#include <filesystem>
 
 namespace ringside::tests {
 namespace {
@@ -27,10 +27,14 @@ std::string AttributeText(const proto::AttributeEntry& entry, const char* value)
     memcpy(&number, value, 8);
   }
   switch (static_cast<proto::AttributeType>(entry.type)) {
-    case proto::AttributeType::kString: return {value, entry.value_bytes};
-    case proto::AttributeType::kInteger: return std::to_string(integer);
-    case proto::AttributeType::kDouble: return std::to_string(number);
-    case proto::AttributeType::kBool: return integer != 0 ? "true" : "false";
+    case proto::AttributeType::kString:
+      return {value, entry.value_bytes};
+    case proto::AttributeType::kInteger:
+      return std::to_string(integer);
+    case proto::AttributeType::kDouble:
+      return std::to_string(number);
+    case proto::AttributeType::kBool:
+      return integer != 0 ? "true" : "false";
   }
   return "?";
 }
@@ -166,8 +170,7 @@ void SegmentView::AddBlock(uint32_t unit, int scale, SeriesTotals* totals) const
 std::vector<SegmentSeries> SegmentView::Series() const {
   const proto::Geometry& g = header_->geometry;
   const auto* entries = reinterpret_cast<const proto::SeriesEntry*>(At(g.series_offset));
-  const auto* directory =
-      reinterpret_cast<const std::atomic<uint32_t>*>(At(g.directory_offset));
+  const auto* directory = reinterpret_cast<const std::atomic<uint32_t>*>(At(g.directory_offset));
   std::vector<SegmentSeries> all;
   for (uint32_t i = 0; i < Load(header_->series_count); ++i) {
     if (Load(entries[i].state) != proto::EntryState::kReady) continue;

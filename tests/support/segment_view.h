@@ -17,13 +17,13 @@ namespace ringside::tests {
 
 struct SeriesTotals {
   uint64_t count = 0;
-  uint64_t sum = 0;          // integers, modulo 2^64
+  uint64_t sum = 0;  // integers, modulo 2^64
   uint64_t zero_count = 0;
-  uint64_t coarse_count = 0; // of `count`, in scale-0 cells
+  uint64_t coarse_count = 0;  // of `count`, in scale-0 cells
   bool has_extremes = false;
-  int64_t min = 0;           // over all slots of all lanes
+  int64_t min = 0;  // over all slots of all lanes
   int64_t max = 0;
-  int64_t last = 0;          // gauges: the one set last
+  int64_t last = 0;  // gauges: the one set last
   uint64_t last_ticks = 0;
 };
 

@@ -4,12 +4,10 @@
 //   static ringside::Operation decode{"decode", ringside::Labels{{"model", "en-us"}}};
 //   { ringside::Timer t{decode}; if (!Work()) t.Fail("timeout"); }
 //
-// Nothing here throws, allocates or blocks. Labels, Label and Attributes hold views: pass them where
-// they are made, or keep what they refer to alive.
+// Nothing here throws, allocates or blocks. Labels, Label and Attributes hold views: pass them
+// where they are made, or keep what they refer to alive.
 #ifndef RINGSIDE_PROBE_H_
 #define RINGSIDE_PROBE_H_
-
-#include <cxxabi.h>
 
 #include <chrono>
 #include <cstddef>
@@ -18,6 +16,8 @@
 #include <initializer_list>
 #include <string_view>
 #include <type_traits>
+
+#include <cxxabi.h>
 
 #include <ringside/probe_c.h>
 
@@ -75,7 +75,7 @@ class Labels {
   void Add(const Label& label) noexcept {
     if (count_ < kMax) labels_[count_++] = label.label;
   }
-  const ringside_label* data() const noexcept { return labels_; }
+  const ringside_label* data() const noexcept { return count_ > 0 ? labels_ : nullptr; }
   size_t size() const noexcept { return count_; }
 
  private:
@@ -93,7 +93,8 @@ struct Attribute {
   Attribute(std::string_view key, bool value) noexcept : Attribute(key, RINGSIDE_BOOL) {
     attribute.value.boolean = value ? 1 : 0;
   }
-  template <typename T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int> = 0>
+  template <typename T,
+            std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int> = 0>
   Attribute(std::string_view key, T value) noexcept : Attribute(key, RINGSIDE_INTEGER) {
     attribute.value.integer = static_cast<int64_t>(value);
   }
@@ -120,7 +121,7 @@ class Attributes {
   void Add(const Attribute& attribute) noexcept {
     if (count_ < kMax) attributes_[count_++] = attribute.attribute;
   }
-  const ringside_attribute* data() const noexcept { return attributes_; }
+  const ringside_attribute* data() const noexcept { return count_ > 0 ? attributes_ : nullptr; }
   size_t size() const noexcept { return count_; }
 
  private:
@@ -358,7 +359,8 @@ class Stage {
   int exceptions_;
 };
 
-// One unit of work. Without End it counts as aborted, or as an error when an exception is in flight.
+// One unit of work. Without End it counts as aborted, or as an error when an exception is in
+// flight.
 class Request {
  public:
   explicit Request(const Operation& operation, const Attributes& attributes = {},
@@ -381,8 +383,8 @@ class Request {
     return ringside::Stage(*this, name, labels);
   }
   CurrentStage Next(std::string_view name, const Labels& labels = {}) noexcept {
-    return CurrentStage(ringside_request_next(&request_, internal::Text(name), labels.data(),
-                                              labels.size()));
+    return CurrentStage(
+        ringside_request_next(&request_, internal::Text(name), labels.data(), labels.size()));
   }
   Request& Set(const Attribute& attribute) noexcept {
     ringside_request_set(&request_, &attribute.attribute);

@@ -5,14 +5,13 @@
  * most, see RINGSIDE_QUIET) or raises a signal; without an agent everything works the same.
  *
  * Cost classes, named at each function:
- *   hot       a few nanoseconds: no system call, no lock, no allocation. The first call of a thread,
- *             and the first of a series in a thread, also ask the kernel for pages.
- *   look-up   under a microsecond: a hash look-up among what was registered before.
- *   cold      may make system calls.
- * Every function is thread-safe. Those of class hot and look-up are async-signal-safe too, save for a
- * process's very first record: one that interrupts the opening of the segment is counted as lost.
- * errno is preserved. NULL handles are ignored. Handles of series live as long as the process: never
- * free them. Names longer than their limit are cut (README of the segment: docs/shm-abi.md).
+ *   hot       a few nanoseconds: no system call, no lock, no allocation. The first call of a
+ * thread, and the first of a series in a thread, also ask the kernel for pages. look-up   under a
+ * microsecond: a hash look-up among what was registered before. cold      may make system calls.
+ * Every function is thread-safe. Those of class hot and look-up are async-signal-safe too, save for
+ * a process's very first record: one that interrupts the opening of the segment is counted as lost.
+ * errno is preserved. NULL handles are ignored. Handles of series live as long as the process:
+ * never free them. Names longer than their limit are cut (README of the segment: docs/shm-abi.md).
  *
  * After fork() the child records into a segment of its own; a timer, stage or request that was open
  * across the fork counts once, in the parent.
@@ -132,21 +131,22 @@ RINGSIDE_API void ringside_set_enabled(int enabled) RINGSIDE_NOEXCEPT;
 RINGSIDE_API const char* ringside_version(void) RINGSIDE_NOEXCEPT;
 
 typedef struct ringside_health {
-  size_t size; /* sizeof(ringside_health), set by the caller */
-  uint64_t lost_no_segment;  /* samples: no directory, no room, no tmpfs */
-  uint64_t lost_not_finite;  /* samples: NaN or infinite */
-  uint64_t lost_negative;    /* samples: negative, of a series that did not declare them */
-  uint64_t lost_no_lane;     /* samples: not even the shared lane could take them */
-  uint64_t dropped_detail;   /* raw records that a ring or slot could not take; statistics hold them */
-  uint64_t coarse_samples;   /* recorded with the coarse bound: the pool was out of pages */
-  uint64_t clamped;          /* values beyond the largest, recorded as the largest */
-  uint64_t overflow_series;  /* series that went into an overflow series */
+  size_t size;              /* sizeof(ringside_health), set by the caller */
+  uint64_t lost_no_segment; /* samples: no directory, no room, no tmpfs */
+  uint64_t lost_not_finite; /* samples: NaN or infinite */
+  uint64_t lost_negative;   /* samples: negative, of a series that did not declare them */
+  uint64_t lost_no_lane;    /* samples: not even the shared lane could take them */
+  uint64_t
+      dropped_detail; /* raw records that a ring or slot could not take; statistics hold them */
+  uint64_t coarse_samples;  /* recorded with the coarse bound: the pool was out of pages */
+  uint64_t clamped;         /* values beyond the largest, recorded as the largest */
+  uint64_t overflow_series; /* series that went into an overflow series */
 } ringside_health;
 
 /* What this process could not record as asked. 0, or -1 when `health` is NULL. Cold. */
 RINGSIDE_API int ringside_get_health(ringside_health* health) RINGSIDE_NOEXCEPT;
-/* Path of this process's segment, NUL-terminated, cut to `size`; the full length, or 0 when there is
- * none; opens the segment when nothing was recorded yet. Cold. */
+/* Path of this process's segment, NUL-terminated, cut to `size`; the full length, or 0 when there
+ * is none; opens the segment when nothing was recorded yet. Cold. */
 RINGSIDE_API size_t ringside_segment_path(char* path, size_t size) RINGSIDE_NOEXCEPT;
 /* Why there is no segment, as printed to stderr; "" when there is one. Cold. */
 RINGSIDE_API const char* ringside_last_error(void) RINGSIDE_NOEXCEPT;
@@ -158,10 +158,9 @@ RINGSIDE_API const ringside_operation* ringside_operation_get(ringside_text path
                                                               const ringside_label* labels,
                                                               size_t label_count) RINGSIDE_NOEXCEPT;
 /* The same operation with other labels. Look-up. */
-RINGSIDE_API const ringside_operation* ringside_operation_with(const ringside_operation* operation,
-                                                               const ringside_label* labels,
-                                                               size_t label_count)
-    RINGSIDE_NOEXCEPT;
+RINGSIDE_API const ringside_operation* ringside_operation_with(
+    const ringside_operation* operation, const ringside_label* labels,
+    size_t label_count) RINGSIDE_NOEXCEPT;
 /* A duration measured elsewhere. `error_type` only with RINGSIDE_ERROR. Hot. */
 RINGSIDE_API void ringside_operation_record(const ringside_operation* operation,
                                             uint64_t nanoseconds, ringside_outcome outcome,
