@@ -18,9 +18,10 @@ class TickMapper {
       : now_ticks_(now_ticks), now_unix_ns_(now_unix_ns), ns_per_tick_q32_(ns_per_tick_q32) {}
 
   uint64_t now_ticks() const { return now_ticks_; }
-  // Ticks of the future - another host's clock, or nonsense - are now.
+  // Ticks of the future - another host's clock, or nonsense - are now; so is 0, the mark of a value
+  // that was recorded without reading a clock.
   uint64_t AgeNs(uint64_t ticks) const {
-    if (ticks >= now_ticks_) return 0;
+    if (ticks >= now_ticks_ || ticks == 0) return 0;
     return proto::TicksToNs(now_ticks_ - ticks, ns_per_tick_q32_);
   }
   uint64_t UnixNs(uint64_t ticks) const {

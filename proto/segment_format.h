@@ -231,7 +231,7 @@ inline constexpr size_t BlockUnits(int sign_count) {
 
 // ---- timing ring: bare operations and values, fixed size ------------------------------------------
 struct TimingRecord {
-  uint64_t start_ticks;  // of the segment's clock
+  uint64_t start_ticks;  // of the segment's clock; 0: none was read (values)
   uint64_t value;        // integer of the series (durations: ns), int64 bit pattern
   uint32_t series;
   uint32_t reserved;
