@@ -57,7 +57,7 @@ proto::Result<std::unique_ptr<AlertEngine>> AlertEngine::Load(
   if (!rules_file.empty()) {
     proto::Result<std::vector<Rule>> loaded = LoadRules(rules_file);
     if (!loaded) return loaded.status();
-    rules = *std::move(loaded);
+    rules = std::move(*loaded);
   }
   return std::make_unique<AlertEngine>(std::move(rules), alerts_jsonl_path);
 }
@@ -134,9 +134,8 @@ void AlertEngine::Tell(const Rule& rule, const Active& active, const char* statu
 
 nlohmann::ordered_json AlertEngine::ToJson() const {
   const std::lock_guard lock(mutex_);
-  Json json;
-  Json& alerts = json["alerts"] = Json::array();
-  Json& rules = json["rules"] = Json::array();
+  Json alerts = Json::array();
+  Json rules = Json::array();
   for (size_t index = 0; index < rules_.size(); ++index) {
     const Rule& rule = rules_[index];
     size_t firing = 0;
@@ -151,11 +150,14 @@ nlohmann::ordered_json AlertEngine::ToJson() const {
     json_rule["group"] = rule.group;
     json_rule["alert"] = rule.alert;
     json_rule["expr"] = rule.expr;
-    json_rule["for"] = static_cast<double>(rule.for_ns) * 1e-9;
+    json_rule["for"] = static_cast<double>(rule.for_ns) / 1e9;
     json_rule["firing"] = firing;
     json_rule["pending"] = active_[index].size() - firing;
     rules.push_back(std::move(json_rule));
   }
+  Json json;
+  json["alerts"] = std::move(alerts);
+  json["rules"] = std::move(rules);
   return json;
 }
 

@@ -346,7 +346,8 @@ class Parser {
     if (!TakeSymbol("[")) Expected("a range such as [1m]");
     if (!lexer_.RereadUpTo(']')) Expected("a range such as [1m]");
     const Token token = lexer_.token();
-    proto::Result<uint64_t> range = ParseDuration(token.text);
+    const size_t length = token.text.find_last_not_of(" \t\r\n") + 1;
+    proto::Result<uint64_t> range = ParseDuration(token.text.substr(0, length));
     if (!range) Fail(token.offset, range.message());
     if (*range == 0 || *range > kMaxRangeNs) {
       Fail(token.offset, "a range lasts from 1ns to " + FormatDuration(kMaxRangeNs));

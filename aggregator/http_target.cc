@@ -124,7 +124,7 @@ proto::Result<Target> ParseTarget(std::string_view target) {
   Target parsed;
   std::optional<std::string> path = Decode(target.substr(0, question), false);
   if (!path) return proto::Status::Error("the path is not well encoded");
-  parsed.path = *std::move(path);
+  parsed.path = std::move(*path);
   std::string_view rest =
       question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
   while (!rest.empty()) {
@@ -140,7 +140,7 @@ proto::Result<Target> ParseTarget(std::string_view target) {
     std::optional<std::string> value =
         Decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1), true);
     if (!name || !value) return proto::Status::Error("a parameter is not well encoded");
-    parsed.parameters.emplace_back(*std::move(name), *std::move(value));
+    parsed.parameters.emplace_back(std::move(*name), std::move(*value));
   }
   return parsed;
 }

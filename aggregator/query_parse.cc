@@ -40,7 +40,7 @@ proto::Status ParseStats(std::string_view text, std::vector<Stat>* stats) {
                                    [&](const Stat& other) { return other.name == stat->name; });
     if (known) return {};
     if (stats->size() == kMaxStats) return proto::Status::Error("too many");
-    stats->push_back(*std::move(stat));
+    stats->push_back(std::move(*stat));
     return {};
   });
 }
@@ -57,7 +57,7 @@ proto::Status ParseSort(std::string_view text, QueryRequest* request) {
   }
   proto::Result<Stat> stat = ParseStat(text.substr(0, colon));
   if (!stat) return stat.status();
-  request->sort = *std::move(stat);
+  request->sort = std::move(*stat);
   return {};
 }
 

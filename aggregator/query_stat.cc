@@ -41,44 +41,46 @@ std::optional<double> ParsePercentile(std::string_view text) {
   return value / 100;
 }
 
-double RealFactorOf(const Row& row) {
-  return row.kind == proto::Kind::kDuration ? 1e-9 : std::ldexp(1.0, row.timed.resolution);
+// From the row's integers to its unit. Divided, not multiplied by 1e-9: only so 12.3 ms is 0.0123.
+double ToReal(const Row& row, double integers) {
+  return row.kind == proto::Kind::kDuration ? integers / 1e9
+                                            : std::ldexp(integers, row.timed.resolution);
 }
 
-std::optional<double> RateOf(const Row& row, double factor) {
+std::optional<double> RateOf(const Row& row) {
   if (row.covered_seconds <= 0) return std::nullopt;
   const double amount = row.kind == proto::Kind::kCounter
-                            ? static_cast<double>(row.timed.sum) * factor
+                            ? ToReal(row, static_cast<double>(row.timed.sum))
                             : static_cast<double>(row.Count());
   return amount / row.covered_seconds;
 }
 
 // Statistics of the samples themselves.
-std::optional<double> SampleStat(const Stat& stat, const Row& row, double factor) {
+std::optional<double> SampleStat(const Stat& stat, const Row& row) {
   const proto::Distribution& timed = row.timed;
   const uint64_t count = timed.Count();
   switch (stat.kind) {
     case StatKind::kSum: {
       if (count == 0 && row.kind != proto::Kind::kCounter) return std::nullopt;
-      return static_cast<double>(timed.sum) * factor;
+      return ToReal(row, static_cast<double>(timed.sum));
     }
     case StatKind::kMean:
       if (count == 0) return std::nullopt;
-      return static_cast<double>(timed.sum) * factor / static_cast<double>(count);
+      return ToReal(row, static_cast<double>(timed.sum)) / static_cast<double>(count);
     case StatKind::kMin:
       if (!timed.has_extremes) return std::nullopt;
-      return static_cast<double>(timed.min) * factor;
+      return ToReal(row, static_cast<double>(timed.min));
     case StatKind::kMax:
       if (!timed.has_extremes) return std::nullopt;
-      return static_cast<double>(timed.max) * factor;
+      return ToReal(row, static_cast<double>(timed.max));
     case StatKind::kQuantile: {
       const std::optional<double> quantile = timed.histogram.Quantile(stat.quantile);
       if (!quantile) return std::nullopt;
-      return *quantile * factor;
+      return ToReal(row, *quantile);
     }
     case StatKind::kLast:
       if (row.kind != proto::Kind::kGauge || timed.last_unix_ns == 0) return std::nullopt;
-      return static_cast<double>(timed.last) * factor;
+      return ToReal(row, static_cast<double>(timed.last));
     default:
       return std::nullopt;
   }
@@ -120,10 +122,9 @@ proto::Result<Stat> ParseStat(std::string_view text) {
 }
 
 std::optional<double> ValueOf(const Stat& stat, const Row& row) {
-  const double factor = RealFactorOf(row);
-  if (stat.kind == StatKind::kRate) return RateOf(row, factor);
+  if (stat.kind == StatKind::kRate) return RateOf(row);
   const std::optional<double> count = CountStat(stat, row);
-  return count ? count : SampleStat(stat, row, factor);
+  return count ? count : SampleStat(stat, row);
 }
 
 std::string UnitOf(const Stat& stat, const Row& row) {

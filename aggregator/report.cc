@@ -30,7 +30,7 @@ void PutStats(const Row& row, Json* json) {
     return stats;
   }();
   for (const Stat& stat : kStats) (*json)[stat.name] = StatToJson(stat, row);
-  (*json)["total"] = row.total_ns * 1e-9;
+  (*json)["total"] = row.total_ns / 1e9;
   Json& errors = (*json)["errors_by_type"] = Json::object();
   for (const auto& [type, count] : row.errors_by_type) errors[ErrorTypeName(type)] = count;
 }
@@ -49,7 +49,7 @@ Json StagesToJson(const ReportOperation& operation) {
   if (!operation.stages.empty()) {
     stages.push_back({{"stage", kUntimed},
                       {"share", Share(operation.untimed_ns, operation.row.total_ns)},
-                      {"total", operation.untimed_ns * 1e-9}});
+                      {"total", operation.untimed_ns / 1e9}});
   }
   return stages;
 }
@@ -90,8 +90,8 @@ Json StepToJson(const proto::StepRow& step, uint64_t wall_ns) {
   const double duration = static_cast<double>(step.duration_ns);
   Json json;
   json["name"] = step.name;
-  json["start_offset"] = static_cast<double>(step.start_offset_ns) * 1e-9;
-  json["duration"] = duration * 1e-9;
+  json["start_offset"] = static_cast<double>(step.start_offset_ns) / 1e9;
+  json["duration"] = duration / 1e9;
   json["percent"] = 100 * Share(duration, static_cast<double>(wall_ns));
   json["labels"] = LabelsToJson(step.labels);
   json["attributes"] = AttributesToJson(step.attributes);
@@ -127,7 +127,7 @@ Json RequestToJson(const StoredRequest& stored) {
   json["service"] = stored.producer->service;
   json["instance"] = stored.producer->instance;
   json["attributes"] = AttributesToJson(row.attributes);
-  json["duration"] = static_cast<double>(row.duration_ns) * 1e-9;
+  json["duration"] = static_cast<double>(row.duration_ns) / 1e9;
   json["outcome"] = ToString(row.outcome);
   json["success"] = row.outcome == proto::Outcome::kOk;
   json["error"] = ErrorToJson(row.outcome, row.error_type, row.error_message);

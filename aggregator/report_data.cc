@@ -197,7 +197,7 @@ class RequestRows {
   static Row NewRow(std::string path, const proto::LabelList& labels) {
     Row row;
     row.operation = std::move(path);
-    row.unit = "s";
+    row.unit = std::string("s");  // not a literal: GCC bug 105329 warns of it
     row.labels = labels;
     row.timed = EmptyDistribution(0);
     return row;

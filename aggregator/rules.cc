@@ -130,7 +130,7 @@ class RuleFileReader {
       if (!parsed) {
         Fail(entry.second.Mark(), key + ": " + entry.first.Scalar() + ": " + parsed.message());
       }
-      texts.emplace_back(entry.first.Scalar(), *std::move(parsed));
+      texts.emplace_back(entry.first.Scalar(), std::move(*parsed));
     }
     return texts;
   }

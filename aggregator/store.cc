@@ -112,7 +112,7 @@ double Store::CoveredSeconds(const std::set<std::string, std::less<>>& hosts,
     coverage->second.Visit(window.from_unix_ns, window.to_unix_ns,
                            [&](const CoveredInterval& interval) { intervals.push_back(interval); });
   }
-  return static_cast<double>(UnionNanoseconds(std::move(intervals))) * 1e-9;
+  return static_cast<double>(UnionNanoseconds(std::move(intervals))) / 1e9;
 }
 
 void Store::ForEachRequest(const Window& window,

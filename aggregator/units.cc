@@ -1,6 +1,7 @@
 #include "aggregator/units.h"
 
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -147,7 +148,9 @@ proto::Result<uint64_t> ParseDuration(std::string_view text) {
                                   " is no duration (expected such as 90s, 10m, 1h30m, 500ms)");
     }
     size_t length = 0;
-    while (length < rest.size() && rest[length] >= 'a' && rest[length] <= 'z') ++length;
+    while (length < rest.size() && std::isalpha(static_cast<unsigned char>(rest[length])) != 0) {
+      ++length;
+    }
     const UnitName* unit = FindUnit(rest.substr(0, length));
     if (unit != nullptr && unit->dimension == Dimension::kPlain) {
       return proto::Status::Error(Quoted(text) +

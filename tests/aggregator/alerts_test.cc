@@ -28,7 +28,7 @@ class AlertsTest : public testing::Test {
     dir_.Write("rules.yaml", "groups:\n- name: g\n  rules:\n" + rules);
     auto engine = AlertEngine::Load(dir_.File("rules.yaml"), dir_.File("alerts.jsonl"));
     ASSERT_TRUE(engine.ok()) << engine.message();
-    engine_ = *std::move(engine);
+    engine_ = std::move(*engine);
   }
   // An interval with `decode` taking `ms`, then an evaluation.
   void Second(int64_t ms, proto::LabelList labels = {}) {
@@ -120,27 +120,28 @@ TEST_F(AlertsTest, State_PerGroupOfLabels) {
 }
 
 TEST_F(AlertsTest, Lines_HoldAllThereIsToKnow) {
-  Rules(R"(  - alert: Slow
+  Rules(R"yaml(  - alert: Slow
     expr: 'max(decode{host="alpha"}[1m]) by (host) > 100ms'
     labels: {severity: page, at: "{{ labels.host }}"}
     annotations: {summary: "decode on {{ labels.host }} takes {{ value }} ({{ labels.severity }})"}
-)");
+)yaml");
   Second(250);
-ASSERT_EQ(dir_.Lines("alerts.jsonl").size(), 1u);
-EXPECT_THAT(dir_.Lines("alerts.jsonl")[0], testing::StartsWith("{\"type\":\"alert\","));
-const nlohmann::json line = Lines()[0];
-EXPECT_EQ(line["timestamp"], "2025-03-01T00:00:01.000Z");
-EXPECT_EQ(line["since"], "2025-03-01T00:00:01.000Z");
-EXPECT_EQ(line["status"], "firing");
-EXPECT_EQ(line["group"], "g");
-EXPECT_EQ(line["expr"], "max(decode{host=\"alpha\"}[1m]) by (host) > 100ms");
-EXPECT_DOUBLE_EQ(line["value"].get<double>(), 0.25);
-EXPECT_EQ(line["value_text"], "250 ms");
-EXPECT_EQ(line["unit"], "s");
-EXPECT_EQ(line["labels"],
-          (nlohmann::json{
-              {"severity", "page"}, {"at", "alpha"}, {"host", "alpha"}, {"operation", "decode"}}));
-EXPECT_EQ(line["annotations"]["summary"], "decode on alpha takes 250 ms (page)");
+  ASSERT_EQ(dir_.Lines("alerts.jsonl").size(), 1u);
+  EXPECT_THAT(dir_.Lines("alerts.jsonl")[0], testing::StartsWith("{\"type\":\"alert\","));
+  const nlohmann::json line = Lines()[0];
+  EXPECT_EQ(line["timestamp"], "2025-03-01T00:00:01.000Z");
+  EXPECT_EQ(line["since"], "2025-03-01T00:00:01.000Z");
+  EXPECT_EQ(line["status"], "firing");
+  EXPECT_EQ(line["group"], "g");
+  EXPECT_EQ(line["expr"], "max(decode{host=\"alpha\"}[1m]) by (host) > 100ms");
+  EXPECT_DOUBLE_EQ(line["value"].get<double>(), 0.25);
+  EXPECT_EQ(line["value_text"], "250 ms");
+  EXPECT_EQ(line["unit"], "s");
+  EXPECT_EQ(
+      line["labels"],
+      (nlohmann::json{
+          {"severity", "page"}, {"at", "alpha"}, {"host", "alpha"}, {"operation", "decode"}}));
+  EXPECT_EQ(line["annotations"]["summary"], "decode on alpha takes 250 ms (page)");
 }
 
 TEST_F(AlertsTest, Lines_FailingWritesAreTriedAgainAndNothingIsLost) {
@@ -184,7 +185,7 @@ TEST_F(AlertsTest, Load_RefusesABrokenFileAndTakesNone) {
 }
 
 TEST_F(AlertsTest, Malicious_UnboundedLabelsAreBounded) {
-  Rules("  - {alert: Slow, expr: 'max(decode[1m]) by (id) > 100ms'}\n");
+  Rules("  - {alert: Slow, expr: 'max(decode[1m]) by (id) > 100ms', for: 1h}\n");
   BatchBuilder builder(1);
   for (int i = 0; i < 3000; ++i) {
     builder.Durations("decode", {200'000'000}, {{"id", std::to_string(i)}});

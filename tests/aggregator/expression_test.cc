@@ -125,7 +125,9 @@ TEST(Expression, Malicious_EveryPrefixAndEveryByteIsTakenOrRefusedButNeverFatal)
   for (size_t length = 0; length < good.size(); ++length) {
     const ParsedExpression parsed = ParseExpression(good.substr(0, length));
     EXPECT_EQ(parsed.tree == nullptr, parsed.error.has_value());
-    if (parsed.error) EXPECT_LE(parsed.error->offset, length);
+    if (parsed.error) {
+      EXPECT_LE(parsed.error->offset, length);
+    }
   }
   for (size_t place = 0; place < good.size(); ++place) {
     for (int byte = 0; byte < 256; ++byte) {

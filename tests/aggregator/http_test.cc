@@ -78,7 +78,7 @@ class HttpTest : public testing::Test {
   HttpTest() : store_(StoreOptions::ForArchive()) {
     store_.Apply(BatchBuilder(1).Durations("transcribe/decode", {12'300'000}, {{"model", "a"}}));
     auto alerts = AlertEngine::Load("", "");
-    alerts_ = *std::move(alerts);
+    alerts_ = std::move(*alerts);
     sources_ = {&store_, &ledger_, alerts_.get(), [this] { return ready_; },
                 [] { return BatchBuilder::Moment(2); }};
     Start();
@@ -87,7 +87,7 @@ class HttpTest : public testing::Test {
   void Start() {
     auto server = HttpServer::Start("127.0.0.1:0", sources_);
     ASSERT_TRUE(server.ok()) << server.message();
-    server_ = *std::move(server);
+    server_ = std::move(*server);
     port_ = static_cast<uint16_t>(std::stoi(server_->url().substr(server_->url().rfind(':') + 1)));
   }
   // Whatever the bytes, everything that comes back.
