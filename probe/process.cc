@@ -50,6 +50,7 @@ void AfterForkInChild() {
   page.generation.store(0, std::memory_order_relaxed);  // where the kernel did not wipe
   page.opening.store(0, std::memory_order_relaxed);
   page.shared_ring.store(0, std::memory_order_relaxed);
+  page.shared_extremes.store(0, std::memory_order_relaxed);
   AdoptFork();
 }
 

@@ -17,12 +17,13 @@
 
 namespace ringside::probe {
 
-// Wiped by fork. One lock is for opening and replacing segments, one for the shared lane's request
-// ring; both are only ever tried, for a bounded time, and never in the path of a lane's own record.
+// Wiped by fork. The locks are only ever tried, for a bounded time, and never in the path of a
+// lane's own record.
 struct ForkPage {
   std::atomic<uint32_t> generation;
   std::atomic<uint32_t> opening;
-  std::atomic<uint32_t> shared_ring;
+  std::atomic<uint32_t> shared_ring;      // of the shared lane: its request ring
+  std::atomic<uint32_t> shared_extremes;  // of the shared lane: resets of extreme slots
 };
 
 class Process {

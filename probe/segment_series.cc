@@ -102,9 +102,10 @@ bool Register(Segment& segment, const Series& series, uint32_t* index) noexcept 
   entry->state.store(EntryState::kReserved, std::memory_order_relaxed);
   CopyFields(series, fields, entry);
   InitBlock(BlockAt(segment, unit), *index, entry->kind, sign_count);
+  // The name before the block: whoever sees a block finds a series for it.
+  entry->state.store(EntryState::kReady, std::memory_order_release);  // SYNC series-ready (writer)
   // SYNC block-ready (writer): the head is complete before the directory names the block.
   segment.DirectoryRow(0)[*index].store(unit, std::memory_order_release);
-  entry->state.store(EntryState::kReady, std::memory_order_release);  // SYNC series-ready (writer)
   return true;
 }
 

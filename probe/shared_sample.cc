@@ -2,15 +2,14 @@
 
 #include "probe/memory.h"
 #include "probe/pool.h"
+#include "probe/process.h"
 #include "probe/sample.h"
 #include "probe/segment_series.h"
 
 namespace ringside::probe {
 namespace {
 
-// Set in an extreme slot's tag while one thread resets it. A reader takes no extremes from it.
-constexpr uint64_t kResetting = uint64_t{1} << 63;
-constexpr int kResetSpins = 1000;
+constexpr int kTries = 100;
 
 void Merge(proto::ExtremeSlot& slot, int64_t value) noexcept {
   int64_t min = slot.min.load(std::memory_order_relaxed);
@@ -21,26 +20,29 @@ void Merge(proto::ExtremeSlot& slot, int64_t value) noexcept {
   }
 }
 
+// A new interval: as the owner of a lane would, in the order of sample.cc. Under the lock.
+void ResetSlot(proto::ExtremeSlot& slot, int64_t value, uint64_t interval) noexcept {
+  slot.min.store(value, std::memory_order_relaxed);
+  slot.max.store(value, std::memory_order_relaxed);
+  slot.tag.store(interval + 1, std::memory_order_release);  // SYNC extreme-tag (writer)
+}
+
 void WidenShared(proto::BlockHead* block, int64_t value, uint64_t interval) noexcept {
   proto::ExtremeSlot& slot = block->extremes[interval & 1];
-  for (int i = 0; i < kResetSpins; ++i) {
-    // SYNC extreme-tag: acquire, so that a merge comes after the reset that set the tag.
-    uint64_t tag = slot.tag.load(std::memory_order_acquire);
-    if ((tag & kResetting) != 0) continue;
-    if (tag > interval) {
+  for (int i = 0; i < kTries; ++i) {
+    // SYNC extreme-tag (reader): a merge comes after the reset that set the tag.
+    if (slot.tag.load(std::memory_order_acquire) > interval) {
       Merge(slot, value);
       return;
     }
-    if (slot.tag.compare_exchange_strong(tag, (interval + 1) | kResetting,
-                                         std::memory_order_acq_rel)) {
-      slot.min.store(value, std::memory_order_relaxed);
-      slot.max.store(value, std::memory_order_relaxed);
-      slot.tag.store(interval + 1, std::memory_order_release);  // SYNC extreme-tag (writer)
-      return;
-    }
+    const PageLock lock{Process::Page().shared_extremes, 0};
+    if (!lock.is_held()) continue;
+    if (slot.tag.load(std::memory_order_relaxed) > interval) continue;
+    ResetSlot(slot, value, interval);
+    return;
   }
-  // The thread that resets was interrupted by this very handler, or is not running: the other slot
-  // takes it; an extreme may come in the wrong one of two intervals, never not at all.
+  // Whoever resets was interrupted by this very handler, or is not running: the other slot takes
+  // it. An extreme may come in the wrong one of two intervals, never not at all.
   Merge(block->extremes[(interval + 1) & 1], value);
 }
 

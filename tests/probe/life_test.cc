@@ -1,0 +1,492 @@
+// A segment's life, and what happens where there can be none: always counted, never a harm.
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ringside/probe.h>
+
+#include "tests/probe/probe_fixture.h"
+
+namespace ringside::tests {
+namespace {
+
+using std::chrono::nanoseconds;
+
+std::string OwnPath() {
+  char path[1024];
+  REQUIRE(ringside_segment_path(path, sizeof path) > 0);
+  return path;
+}
+
+ringside_health Health() {
+  ringside_health health{};
+  health.size = sizeof health;
+  REQUIRE(ringside_get_health(&health) == 0);
+  return health;
+}
+
+class Life : public ProbeTest {
+ protected:
+  // Runs a worker that cannot have a segment: it must live on, count its losses, and say so once.
+  void ExpectRefusal(
+      const std::string& said, const std::function<void()>& prepare = [] {}) {
+    ASSERT_EQ(Run([&] {
+                prepare();
+                const Operation operation{"work"};
+                errno = 7;
+                for (int i = 0; i < 1000; ++i) operation.Record(nanoseconds{1});
+                { const Timer timer{operation}; }
+                Request request{"job"};
+                request.Next("step");
+                request.End();
+                REQUIRE(errno == 7);
+                REQUIRE(Health().lost_no_segment == 1002);
+                REQUIRE(strlen(ringside_last_error()) > 0);
+              }),
+              0);
+    EXPECT_NE(Stderr().find(said), std::string::npos) << Stderr();
+    EXPECT_EQ(Stderr().find("ringside:"), Stderr().rfind("ringside:"));
+    EXPECT_TRUE(!std::filesystem::exists(directory()) || Segments().empty());
+  }
+};
+
+TEST_F(Life, Header_TellsWhoWroteIt) {
+  Environment("RINGSIDE_SERVICE", "transcriber");
+  Environment("RINGSIDE_LABELS", "zone=a, team=speech,=no,bad");
+  const pid_t pid = Start([] {
+    REQUIRE(Configure({"ignored", Labels{{"team", "other"}, {"rack", "7"}}, {}}));
+    Operation{"work"}.Record(nanoseconds{1});
+    REQUIRE(!Configure({"too", {}, "late"}));
+  });
+  ASSERT_EQ(Wait(pid), 0);
+  const auto segment = Segment();
+  EXPECT_EQ(segment->header().magic, proto::kSegmentMagic);
+  EXPECT_EQ(segment->header().pid, static_cast<uint64_t>(pid));
+  EXPECT_EQ(segment->service(), "transcriber");
+  const proto::LabelList expected = {{"rack", "7"}, {"team", "speech"}, {"zone", "a"}};
+  EXPECT_EQ(segment->labels(), expected);
+  struct stat info {};
+  stat(segment->path().c_str(), &info);
+  EXPECT_EQ(info.st_mode & 0777u, 0600u);
+}
+
+TEST_F(Life, Lock_IsHeldWhileTheProcessLives) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t pid = Start([&] {
+    Operation{"work"}.Record(nanoseconds{1});
+    REQUIRE(write(ready[1], "x", 1) == 1);
+    pause();
+  });
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  const int fd = open(Segment()->path().c_str(), O_RDWR | O_CLOEXEC);
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  ASSERT_EQ(fcntl(fd, F_GETLK, &lock), 0);
+  EXPECT_EQ(lock.l_type, F_WRLCK);
+  EXPECT_EQ(lock.l_pid, pid);
+  kill(pid, SIGKILL);
+  Wait(pid);
+  lock = {};
+  lock.l_type = F_WRLCK;
+  ASSERT_EQ(fcntl(fd, F_GETLK, &lock), 0);
+  EXPECT_EQ(lock.l_type, F_UNLCK);
+  close(fd);
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST_F(Life, Retired_WriterOpensANewSegment) {
+  ASSERT_EQ(Run([] {
+              const Operation operation{"work"};
+              operation.Record(nanoseconds{1});
+              std::thread other([&] { operation.Record(nanoseconds{1}); });
+              other.join();
+              for (int round = 0; round < 3; ++round) {
+                const std::string path = OwnPath();
+                Timer timer{operation};  // open across the change: counts in the new one
+                Request request{"job"};
+                SegmentView::Open(path)->mutable_header()->control.fetch_or(proto::kControlRetired);
+                operation.Record(nanoseconds{100});
+                REQUIRE(OwnPath() != path);
+                request.End();
+              }
+            }),
+            0);
+  const auto segments = Segments();
+  ASSERT_EQ(segments.size(), 4u);
+  uint64_t work = 0;
+  uint64_t jobs = 0;
+  uint64_t no_detail = 0;
+  for (const auto& segment : segments) {
+    work += segment->Totals("work").count;
+    jobs += segment->Totals("job").count;
+    no_detail += segment->header().dropped[static_cast<size_t>(proto::DropReason::kNoSlot)].load();
+  }
+  EXPECT_EQ(work, 2u + 3u * 2u);
+  EXPECT_EQ(jobs, 3u);
+  EXPECT_EQ(no_detail, 3u);
+}
+
+TEST_F(Life, Closefrom_DoesNotHurtAStranger) {
+  ASSERT_EQ(Run([&] {
+              const Operation operation{"work"};
+              operation.Record(nanoseconds{1});
+              const std::string path = OwnPath();
+              for (int fd = 3; fd < 2048; ++fd) close(fd);
+              // The probe's old number is a file of the program's own now.
+              int mine = -1;
+              for (int i = 0; i < 1100; ++i) mine = open("/dev/null", O_RDONLY | O_CLOEXEC);
+              REQUIRE(mine > 1000);
+              SegmentView::Open(path)->mutable_header()->control.fetch_or(proto::kControlRetired);
+              operation.Record(nanoseconds{1});
+              for (int fd = 3; fd <= mine; ++fd) REQUIRE(fcntl(fd, F_GETFD) >= 0);
+            }),
+            0);
+}
+
+TEST_F(Life, Switch_OffRecordsNothing) {
+  ASSERT_EQ(Run([] {
+              const Operation operation{"work"};
+              operation.Record(nanoseconds{1});
+              SetEnabled(false);
+              operation.Record(nanoseconds{1});
+              { const Timer timer{operation}; }
+              Value{"v"}.Record(1);
+              Request{"job"}.End();
+              SetEnabled(true);
+              operation.Record(nanoseconds{1});
+              // As the agent, or `ringside shm`, may do from outside.
+              const auto view = SegmentView::Open(OwnPath());
+              view->mutable_header()->control.fetch_and(~proto::kControlEnabled);
+              operation.Record(nanoseconds{1});
+              view->mutable_header()->control.fetch_or(proto::kControlEnabled);
+              operation.Record(nanoseconds{1});
+            }),
+            0);
+  EXPECT_EQ(Segment()->TotalCount(), 3u);
+}
+
+TEST_F(Life, Disabled_MakesNoSegment) {
+  Environment("RINGSIDE_DISABLED", "1");
+  ASSERT_EQ(Run([] {
+              Operation{"work"}.Record(nanoseconds{1});
+              REQUIRE(ringside_on == 0);
+              SetEnabled(true);
+              Operation{"work"}.Record(nanoseconds{1});
+            }),
+            0);
+  EXPECT_TRUE(Segments().empty());
+  EXPECT_EQ(Stderr(), "");
+}
+
+TEST_F(Life, Directory_NotOnTmpfsIsRefused) {
+  char name[] = "/var/tmp/ringside-test-XXXXXX";
+  ASSERT_NE(mkdtemp(name), nullptr);
+  Environment("RINGSIDE_DIR", name);
+  ExpectRefusal("is not on a tmpfs: set RINGSIDE_DIR");
+  std::filesystem::remove_all(name);
+}
+
+TEST_F(Life, Directory_WithoutAParentIsRefused) {
+  Environment("RINGSIDE_DIR", directory() + "/no/such");
+  ExpectRefusal("its parent does not exist");
+}
+
+TEST_F(Life, Directory_IsMadeWhenItsParentExists) {
+  Environment("RINGSIDE_DIR", directory() + "/new");
+  ASSERT_EQ(Run([] { Operation{"work"}.Record(nanoseconds{1}); }), 0);
+  EXPECT_EQ(SegmentView::OpenAll(directory() + "/new").size(), 1u);
+}
+
+TEST_F(Life, Directory_ThatOthersCanChangeIsRefused) {
+  chmod(directory().c_str(), 0777);
+  ExpectRefusal("can be changed by others (mode 777)");
+}
+
+TEST_F(Life, Directory_BehindASymlinkIsRefused) {
+  std::filesystem::create_symlink(directory(), directory() + "/../link");
+  Environment("RINGSIDE_DIR", directory() + "/../link");
+  ExpectRefusal("not a directory");
+}
+
+TEST_F(Life, Quota_OfSegmentsIsKept) {
+  Environment("RINGSIDE_MAX_SEGMENTS", "3");
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(Run([] { Operation{"work"}.Record(nanoseconds{1}); }), 0);
+  }
+  EXPECT_EQ(Segments().size(), 3u);
+  EXPECT_NE(Stderr().find("holds 3 segments already"), std::string::npos);
+}
+
+TEST_F(Life, Quiet_SaysNothing) {
+  Environment("RINGSIDE_DIR", directory() + "/no/such");
+  Environment("RINGSIDE_QUIET", "1");
+  ASSERT_EQ(Run([] { Operation{"work"}.Record(nanoseconds{1}); }), 0);
+  EXPECT_EQ(Stderr(), "");
+}
+
+TEST_F(Life, Limit_OfFileSizeMakesASmallerSegment) {
+  ASSERT_EQ(Run([] {
+              const rlimit limit{16 << 20, 16 << 20};
+              setrlimit(RLIMIT_FSIZE, &limit);
+              Operation{"work"}.Record(nanoseconds{1});
+            }),
+            0);
+  EXPECT_EQ(Segment()->Totals("work").count, 1u);
+  EXPECT_LE(Segment()->header().geometry.segment_bytes, 16u << 20);
+}
+
+TEST_F(Life, Limit_OfFileSizeTooLowIsRefused) {
+  ExpectRefusal("RLIMIT_FSIZE", [] {
+    const rlimit limit{64 << 10, 64 << 10};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  });
+}
+
+TEST_F(Life, Limit_OfAddressSpaceMakesASmallerSegment) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers reserve more address space than this";
+#endif
+  ASSERT_EQ(Run([] {
+              rlimit limit{};
+              limit.rlim_cur = limit.rlim_max = uint64_t{80} << 20;
+              setrlimit(RLIMIT_AS, &limit);
+              Operation{"work"}.Record(nanoseconds{1});
+            }),
+            0);
+  EXPECT_EQ(Segment()->Totals("work").count, 1u);
+}
+
+TEST_F(Life, Limit_OfDescriptorsIsRefused) {
+  ExpectRefusal("ringside: not recording", [] {
+    const rlimit limit{3, 3};
+    setrlimit(RLIMIT_NOFILE, &limit);
+  });
+}
+
+void WriteFile(const char* path, const std::string& text) {
+  const int fd = open(path, O_WRONLY | O_CLOEXEC);
+  (void)!write(fd, text.data(), text.size());
+  close(fd);
+}
+
+// A mount namespace of its own; needs no privilege where user namespaces are allowed.
+bool EnterMountNamespace() {
+  if (unshare(CLONE_NEWNS) == 0) {
+    return mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  }
+  const std::string user = std::to_string(geteuid());
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  WriteFile("/proc/self/uid_map", user + " " + user + " 1");
+  return true;
+}
+
+TEST_F(Life, Tmpfs_FullWhileRecordingHarmsNobody) {
+  const std::string mount_point = directory();
+  const int status = Run([&] {
+    if (!EnterMountNamespace()) _exit(77);
+    if (mount("none", mount_point.c_str(), "tmpfs", 0, "size=2m,mode=0700") != 0) _exit(77);
+    const Operation operation{"work"};
+    operation.Record(nanoseconds{1});
+    const std::string path = OwnPath();
+    // Someone else fills the rest.
+    const int fd = open((mount_point + "/filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    static char block[4096];
+    while (write(fd, block, sizeof block) > 0) {
+    }
+    for (int i = 0; i < 200; ++i) {
+      const std::string label = std::to_string(i);
+      operation.With(Labels{{"n", label}}).Record(nanoseconds{int64_t{1} << (i % 40)});
+    }
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&operation] {
+        for (int i = 1; i <= 1000; ++i) operation.Record(nanoseconds{i});
+        Request request{"job"};
+        request.Next("step");
+        request.End();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    const auto view = SegmentView::Open(path);
+    uint64_t count = 0;
+    for (const SegmentSeries& series : view->Series()) {
+      if (series.key.kind == proto::Kind::kDuration) count += series.totals.count;
+    }
+    REQUIRE(count == 1 + 200 + 8 * 1000 + 8 + 8);
+    REQUIRE(Health().lost_no_segment == 0);
+  });
+  if (status == 77) GTEST_SKIP() << "no namespaces here";
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(Life, Series_BeyondTheTableGoToTheOverflowOfTheirPath) {
+  Environment("RINGSIDE_SERIES", "64");
+  ASSERT_EQ(Run([] {
+              const Operation operation{"work"};
+              for (int i = 0; i < 500; ++i) {
+                const std::string label = std::to_string(i);
+                operation.With(Labels{{"n", label}}).Record(nanoseconds{i + 1});
+              }
+              REQUIRE(Health().overflow_series > 0);
+            }),
+            0);
+  const auto segment = Segment();
+  const SeriesTotals all = segment->Totals("work");
+  EXPECT_EQ(all.count, 500u);
+  EXPECT_EQ(all.sum, 500u * 501u / 2);
+  uint64_t in_overflow = 0;
+  for (const SegmentSeries& series : segment->Series()) {
+    if (!series.is_overflow || series.key.path != "work") continue;
+    EXPECT_EQ(series.key.labels, (proto::LabelList{{"overflow", "true"}}));
+    in_overflow += series.totals.count;
+  }
+  EXPECT_GT(in_overflow, 400u);
+}
+
+TEST_F(Life, Series_BeyondEveryOverflowGoToTheGlobalOne) {
+  Environment("RINGSIDE_SERIES", "16");
+  ASSERT_EQ(Run([] {
+              for (int i = 0; i < 100; ++i) {
+                const std::string path = "path" + std::to_string(i);
+                Operation{path}.Record(nanoseconds{5});
+                Value{path + ".v", "{x}"}.Record(3);
+                Counter{path + ".c"}.Add(2);
+              }
+            }),
+            0);
+  const auto segment = Segment();
+  uint64_t durations = 0;
+  uint64_t values = 0;
+  uint64_t counted = 0;
+  for (const SegmentSeries& series : segment->Series()) {
+    if (series.key.kind == proto::Kind::kDuration) durations += series.totals.count;
+    if (series.key.kind == proto::Kind::kValue) values += series.totals.count;
+    if (series.key.kind == proto::Kind::kCounter) counted += series.totals.sum;
+  }
+  EXPECT_EQ(durations, 100u);
+  EXPECT_EQ(values, 100u);
+  EXPECT_EQ(counted, 200u);
+  EXPECT_GT(segment->Totals("(overflow)").count, 0u);
+}
+
+TEST_F(Life, Series_BeyondTheProcessTableStillCount) {
+  ASSERT_EQ(Run([] {
+              const Operation operation{"work"};
+              for (int i = 0; i < 6000; ++i) {
+                const std::string label = std::to_string(i);
+                operation.With(Labels{{"n", label}}).Record(nanoseconds{2});
+              }
+            }),
+            0);
+  EXPECT_EQ(Segment()->Totals("work").count, 6000u);
+  EXPECT_EQ(Segment()->Totals("work").sum, 12'000u);
+}
+
+TEST_F(Life, Series_ErrorTypesAreBounded) {
+  ASSERT_EQ(Run([] {
+              const Operation operation{"work"};
+              for (int i = 0; i < 1000; ++i) {
+                operation.Record(nanoseconds{1}, Outcome::kError, std::to_string(i));
+              }
+            }),
+            0);
+  const auto segment = Segment();
+  EXPECT_EQ(segment->Totals("work", proto::Outcome::kError).count, 1000u);
+  EXPECT_LT(segment->Series().size(), 50u);
+}
+
+TEST_F(Life, Pool_ExhaustedIsCoarseAndExact) {
+  Environment("RINGSIDE_POOL_BYTES", "65536");
+  ASSERT_EQ(Run([] {
+              std::vector<std::thread> threads;
+              for (int t = 0; t < 8; ++t) {
+                threads.emplace_back([] {
+                  const Operation operation{"work"};
+                  for (int i = 0; i < 40'000; ++i) {
+                    operation.Record(nanoseconds{int64_t{1} << (i % 40)});
+                  }
+                });
+              }
+              for (std::thread& thread : threads) thread.join();
+              REQUIRE(Health().coarse_samples > 0);
+            }),
+            0);
+  const auto segment = Segment();
+  const SeriesTotals totals = segment->Totals("work");
+  EXPECT_EQ(totals.count, 320'000u);
+  EXPECT_EQ(totals.sum, 8u * 1000u * ((uint64_t{1} << 40) - 1));
+  EXPECT_EQ(totals.coarse_count, segment->header().coarse_samples.load());
+}
+
+TEST_F(Life, Names_AreCutAtTheirLimits) {
+  ASSERT_EQ(
+      Run([] {
+        // 200 bytes end inside a two-byte character.
+        const std::string path = "x" + [] {
+          std::string text;
+          for (int i = 0; i < 200; ++i) text += "\xc3\xa4";
+          return text;
+        }();
+        Operation{path, Labels{{std::string(300, 'k'), std::string(300, 'v')}, {"", "x"}}}.Record(
+            nanoseconds{1});
+        Operation{""}.Record(nanoseconds{1});
+      }),
+      0);
+  for (const SegmentSeries& series : Segment()->Series()) {
+    if (series.totals.count == 0 || series.key.path == "(unnamed)") continue;
+    EXPECT_EQ(series.key.path.size(), 199u);
+    ASSERT_EQ(series.key.labels.size(), 1u);
+    EXPECT_EQ(series.key.labels[0].first.size(), proto::kMaxLabelKeyBytes);
+    EXPECT_EQ(series.key.labels[0].second.size(), proto::kMaxLabelValueBytes);
+  }
+  EXPECT_EQ(Segment()->Totals("(unnamed)").count, 1u);
+}
+
+TEST_F(Life, Signal_ReenteredRecordsAreCountedInTheSharedLane) {
+  const pid_t pid = Start([] {
+    static const Operation operation{"work"};
+    static std::atomic<uint64_t> in_handler{0};
+    operation.Record(nanoseconds{1});
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      operation.Record(nanoseconds{1});
+      Request{"job"}.End();
+      in_handler.fetch_add(1, std::memory_order_relaxed);
+    };
+    sigaction(SIGVTALRM, &action, nullptr);
+    timer_t timer{};
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGVTALRM;
+    REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    const itimerspec every{{0, 20'000}, {0, 20'000}};
+    timer_settime(timer, 0, &every, nullptr);
+    uint64_t recorded = 1;
+    while (in_handler < 5000) {
+      operation.Record(nanoseconds{1});
+      ++recorded;
+    }
+    const itimerspec never{};
+    timer_settime(timer, 0, &never, nullptr);
+    Operation{"oracle"}.Record(nanoseconds{static_cast<int64_t>(recorded + in_handler)});
+    Operation{"handled"}.Record(nanoseconds{static_cast<int64_t>(in_handler.load())});
+  });
+  ASSERT_EQ(Wait(pid), 0);
+  const auto segment = Segment();
+  EXPECT_EQ(segment->Totals("work").count, segment->Totals("oracle").sum);
+  EXPECT_EQ(segment->Totals("job").count, segment->Totals("handled").sum);
+}
+
+}  // namespace
+}  // namespace ringside::tests
