@@ -121,7 +121,9 @@ Status SegmentFile::ReadIdentity(const std::string& name, Refusal* refusal) {
   if (header.major_version != proto::kSegmentMajor ||
       header.oldest_compatible_minor > proto::kSegmentMinor || header.feature_bits != 0) {
     *refusal = Refusal::kVersion;
-    return Status::Error("has segment format " + theirs + ", this agent reads " + ours +
+    const std::string features =
+        header.feature_bits == 0 ? "" : ", features " + std::to_string(header.feature_bits);
+    return Status::Error("has segment format " + theirs + features + ", this agent reads " + ours +
                          " (upgrade the older of agent and worker)");
   }
   if (static_cast<uint32_t>(ready_word) == 0) {
