@@ -142,6 +142,7 @@ proto::Status ArchiveWriter::Append(const std::vector<const proto::Batch*>& batc
     text_.clear();
     chain = file_->lines.Append(*batch, chain, &text_);
     proto::FailPoint::Pass("archive.before_append");
+    if (proto::FailPoint::Wants("archive.half_appended")) HalfAppend();
     if (!WriteAll(file_->fd.get(), text_)) return Failed(path, "cannot be written");
     file_->size += text_.size();
     proto::FailPoint::Pass("archive.appended");
@@ -153,6 +154,14 @@ proto::Status ArchiveWriter::Append(const std::vector<const proto::Batch*>& batc
   file_->durable_chain = chain;
   file_->has_batches = true;
   return {};
+}
+
+// A kill in the middle of a write. The half that a test survives is taken back.
+void ArchiveWriter::HalfAppend() {
+  const std::string_view half = std::string_view(text_).substr(0, text_.size() / 2);
+  if (!WriteAll(file_->fd.get(), half)) return;
+  proto::FailPoint::Pass("archive.half_appended");
+  if (ftruncate(file_->fd.get(), static_cast<off_t>(file_->size)) != 0) return;
 }
 
 void ArchiveWriter::CloseFile() {

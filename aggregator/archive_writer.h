@@ -67,6 +67,7 @@ class ArchiveWriter {
   proto::Status OpenFile(const AppliedSets& applied, uint64_t now_unix_ns);
   proto::Status WriteHead(const std::string& new_path, const std::string& line, int* fd);
   proto::Status Append(const std::vector<const proto::Batch*>& batches);
+  void HalfAppend();
   proto::Status SyncDirectory() const;
   void CloseFile();
   void GiveUpFile();
