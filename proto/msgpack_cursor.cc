@@ -75,8 +75,16 @@ constexpr Form kForms[28] = {
 };
 
 int64_t SignExtend(uint64_t bits, size_t size_bytes) {
-  const int unused = 64 - static_cast<int>(size_bytes) * 8;
-  return static_cast<int64_t>(bits << unused) >> unused;
+  switch (size_bytes) {
+    case 1:
+      return static_cast<int8_t>(bits);
+    case 2:
+      return static_cast<int16_t>(bits);
+    case 4:
+      return static_cast<int32_t>(bits);
+    default:
+      return static_cast<int64_t>(bits);
+  }
 }
 
 }  // namespace

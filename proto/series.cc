@@ -6,19 +6,26 @@ namespace ringside::proto {
 
 const char* ToString(Kind kind) {
   switch (kind) {
-    case Kind::kDuration: return "duration";
-    case Kind::kValue: return "value";
-    case Kind::kCounter: return "counter";
-    case Kind::kGauge: return "gauge";
+    case Kind::kDuration:
+      return "duration";
+    case Kind::kValue:
+      return "value";
+    case Kind::kCounter:
+      return "counter";
+    case Kind::kGauge:
+      return "gauge";
   }
   return "unknown";
 }
 
 const char* ToString(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kOk: return "ok";
-    case Outcome::kError: return "error";
-    case Outcome::kAborted: return "aborted";
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kError:
+      return "error";
+    case Outcome::kAborted:
+      return "aborted";
   }
   return "unknown";
 }

@@ -1,10 +1,10 @@
 #include "proto/uuid.h"
 
+#include <cstring>
+
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cstring>
 
 namespace ringside::proto {
 namespace {

@@ -21,12 +21,12 @@ struct Hello {
   std::string host;
   std::string software_version;
   std::string boot_id;
-  uint64_t sent_unix_ns = 0;   // the agent's clock, for the offset shown by `hosts`
+  uint64_t sent_unix_ns = 0;  // the agent's clock, for the offset shown by `hosts`
 };
 
 struct Welcome {
-  uint64_t epoch = 0;              // of the Hello that is answered
-  uint64_t applied_sequence = 0;   // all up to this one are durable (0: none)
+  uint64_t epoch = 0;             // of the Hello that is answered
+  uint64_t applied_sequence = 0;  // all up to this one are durable (0: none)
   std::string software_version;
 };
 
