@@ -18,7 +18,7 @@ class LogLinear {
   const std::vector<uint64_t>& cells() const { return cells_; }
 
  private:
-  std::vector<uint64_t> cells_ = std::vector<uint64_t>(64 * 64, 0);
+  std::vector<uint64_t> cells_ = std::vector<uint64_t>(size_t{64} * 64, 0);
 };
 
 }  // namespace ringside::bench
