@@ -38,8 +38,6 @@ constexpr const char* kFooter =
     "  ringside query --archive ./run-1 --by instance --last 1h";
 
 constexpr milliseconds kLiveInterval{1000};
-// How long the segments of processes that have just ended may take to be folded.
-constexpr milliseconds kFoldTimeout{5000};
 
 // The work of one run, from the start of the stack to the report.
 class Run {
@@ -63,10 +61,10 @@ class Run {
     }
     const int exit_code = Watch(&signals);
     line_.Clear();
-    if (!stack_.WaitForSegments(kFoldTimeout)) {
+    stack_.StopAgent();
+    if (stack_.HasSegments()) {
       PrintError("processes of the command still run: what they do from now on is not counted");
     }
-    stack_.StopAgent();
     Report();
     return exit_code;
   }

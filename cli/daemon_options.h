@@ -25,6 +25,8 @@ struct AgentOptions {
   std::string host;       // empty: this machine's name
   std::string directory;  // of the segments; empty: as the probe chooses it
   std::string state;      // empty: <data>/agent
+  // Nobody but this process's children uses the directory: who cannot be seen is not there.
+  bool is_private = false;
 };
 
 // --listen, --http, --data, --rules.

@@ -35,7 +35,7 @@ std::string UsageMessage(const CLI::App& app, const CLI::Error& error) {
 
 // CLI11 names what is missing or too much; unknown words are told apart here.
 std::string Explain(const CLI::App& app, const CLI::Error& error) {
-  if (error.get_name() == "ExtrasError") {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     const std::vector<std::string> extras = app.remaining(true);
     if (!extras.empty()) {
       const bool flag = extras.front().starts_with("-");
@@ -46,7 +46,8 @@ std::string Explain(const CLI::App& app, const CLI::Error& error) {
       return UsageMessage(app, named);
     }
   }
-  if (error.get_name() == "RequiredError" && app.get_subcommands().empty()) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) &&
+      app.get_subcommands().empty()) {
     return UsageMessage(app, CLI::ParseError("no command given", CLI::ExitCodes::RequiredError));
   }
   return UsageMessage(app, error);

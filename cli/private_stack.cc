@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
-#include <thread>
 
 #include "proto/segment_format.h"
 
@@ -78,26 +77,17 @@ proto::Status PrivateStack::Start(const std::string& keep) {
   AgentOptions agent;
   agent.aggregator = aggregator_.endpoint();
   agent.directory = segments_.path();
+  agent.is_private = true;
   agent.state = fs::path(work_.path()) / "agent";
   return agent_.Start(agent);
 }
 
-bool PrivateStack::WaitForSegments(std::chrono::milliseconds timeout) const {
-  const auto any_left = [&] {
-    std::error_code error;
-    fs::directory_iterator entries(segments_.path(), error);
-    return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-      return entry.path().extension() == proto::kSegmentSuffix;
-    });
-  };
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
-  while (any_left()) {
-    if (std::chrono::steady_clock::now() >= deadline) {
-      return false;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
+bool PrivateStack::HasSegments() const {
+  std::error_code error;
+  fs::directory_iterator entries(segments_.path(), error);
+  return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    return entry.path().extension() == proto::kSegmentSuffix;
+  });
 }
 
 }  // namespace ringside::cli

@@ -3,7 +3,6 @@
 #ifndef RINGSIDE_CLI_PRIVATE_STACK_H_
 #define RINGSIDE_CLI_PRIVATE_STACK_H_
 
-#include <chrono>
 #include <string>
 
 #include "cli/services.h"
@@ -34,10 +33,10 @@ class PrivateStack {
   const std::string& segments() const { return segments_.path(); }
   const std::string& http_url() const { return aggregator_.http_url(); }
 
-  // Waits until the segments of ended processes are folded; false when some were left in time.
-  bool WaitForSegments(std::chrono::milliseconds timeout) const;
   // From here on all that was recorded is merged; queries are still answered.
   void StopAgent() { agent_.Stop(); }
+  // Of processes that run; those of ended ones are gone when the agent has stopped.
+  bool HasSegments() const;
 
  private:
   TemporaryDirectory segments_;

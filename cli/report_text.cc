@@ -57,7 +57,8 @@ std::string TotalsText(const Json& totals) {
 
 std::string ErrorsText(const Json& row) {
   std::string text;
-  for (const auto& item : row.value("errors_by_type", Json::object()).items()) {
+  const Json errors = row.value("errors_by_type", Json::object());
+  for (const auto& item : errors.items()) {
     text += (text.empty() ? "" : ", ") + item.key() + " " + item.value().dump();
   }
   const uint64_t aborted = row.value("aborted", uint64_t{0});

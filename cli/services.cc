@@ -57,6 +57,9 @@ proto::Status AgentService::Start(const AgentOptions& options) {
   config.host = options.host;
   config.directory = options.directory;
   config.state_dir = options.state;
+  if (options.is_private) {
+    config.hidden_grace = std::chrono::seconds(0);
+  }
   auto started = agent::Agent::Start(std::move(config));
   if (!started.ok()) {
     return started.status();
@@ -76,7 +79,9 @@ void AgentService::Stop() {
   }
   stop_ = true;
   thread_.join();
-  agent_->FlushAndStop();
+  if (!agent_->FlushAndStop()) {
+    spdlog::warn("not everything was acknowledged: it is kept and sent by the next agent here");
+  }
 }
 
 int WaitForStop(StopSignals* signals, const AgentService* agent,
