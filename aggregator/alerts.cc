@@ -39,7 +39,12 @@ proto::LabelList LabelsOf(const Rule& rule, const std::string& value,
 
 std::string TextOf(const proto::LabelList& labels) {
   std::string text;
-  for (const auto& [name, value] : labels) text += (text.empty() ? "" : ", ") + name + "=" + value;
+  for (const auto& [name, value] : labels) {
+    if (!text.empty()) text += ", ";
+    text += name;
+    text += '=';
+    text += value;
+  }
   return text;
 }
 

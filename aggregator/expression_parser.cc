@@ -144,10 +144,12 @@ class Parser {
   }
 
   Typed Join(BinaryOperator op, Type type, Typed left, Typed right) {
-    const bool is_measured = left.is_measured || right.is_measured;
-    const size_t offset = left.offset;
-    return {Make(BinaryNode{op, std::move(left.tree), std::move(right.tree)}), type, is_measured,
-            offset};
+    Typed joined;
+    joined.type = type;
+    joined.is_measured = left.is_measured || right.is_measured;
+    joined.offset = left.offset;
+    joined.tree = Make(BinaryNode{op, std::move(left.tree), std::move(right.tree)});
+    return joined;
   }
 
   static void NeedCondition(const Typed& typed, const char* word) {
@@ -256,7 +258,9 @@ class Parser {
     Typed operand = ParsePrimary();
     if (!negative) return operand;
     NeedNumber(operand, "-");
-    return {Make(NegateNode{std::move(operand.tree)}), operand.type, operand.is_measured, offset};
+    operand.tree = Make(NegateNode{std::move(operand.tree)});
+    operand.offset = offset;
+    return operand;
   }
 
   Typed ParsePrimary() {

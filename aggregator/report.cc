@@ -21,7 +21,7 @@ std::string ErrorTypeName(const std::string& type) { return type.empty() ? "(unt
 
 // Statistics of one operation or stage.
 void PutStats(const Row& row, Json* json) {
-  static const std::vector<Stat> kStats = [] {
+  static const std::vector<Stat> wanted = [] {
     std::vector<Stat> stats;
     for (const char* name : {"count", "ok", "errors", "aborted", "error_rate", "mean", "min", "max",
                              "p50", "p95", "p99"}) {
@@ -29,7 +29,7 @@ void PutStats(const Row& row, Json* json) {
     }
     return stats;
   }();
-  for (const Stat& stat : kStats) (*json)[stat.name] = StatToJson(stat, row);
+  for (const Stat& stat : wanted) (*json)[stat.name] = StatToJson(stat, row);
   (*json)["total"] = row.total_ns / 1e9;
   Json& errors = (*json)["errors_by_type"] = Json::object();
   for (const auto& [type, count] : row.errors_by_type) errors[ErrorTypeName(type)] = count;

@@ -197,7 +197,7 @@ std::string FormatValue(double value, std::string_view unit) {
   if (unit == "%") return ThreeDigits(value * 100) + " %";
   if (unit == "1/s") return FormatNumber(value) + "/s";
   if (unit == "Cel") return ThreeDigits(value) + " °C";
-  const std::string number = FormatNumber(value);
+  std::string number = FormatNumber(value);
   if (unit.empty() || unit == "1") return number;
   // UCUM writes what is counted in braces: {token}.
   if (unit.size() > 2 && unit.front() == '{' && unit.find('}') == unit.size() - 1) {
