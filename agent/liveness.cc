@@ -3,6 +3,16 @@
 #include <fcntl.h>
 
 namespace ringside::agent {
+namespace {
+
+// The process that the segment names would be visible from here, and does not map it.
+bool IsGone(const SegmentFile& segment) {
+  const SegmentIdentity& identity = segment.identity();
+  return identity.pid_namespace != 0 && identity.pid_namespace == OwnPidNamespace() &&
+         AskProcess(identity.pid, segment.device(), segment.inode()) == MapsAnswer::kDoesNot;
+}
+
+}  // namespace
 
 Liveness::Verdict Liveness::Check(const SegmentFile& segment, bool changed,
                                   uint64_t now_monotonic_ns, uint64_t hidden_grace_ns,
@@ -30,7 +40,7 @@ Liveness::Verdict Liveness::Check(const SegmentFile& segment, bool changed,
     }
   } else if (processes->IsMapped(device, inode)) {
     return Verdict::kSuspect;
-  } else if (processes->SeesAll()) {
+  } else if (processes->SeesAll() || IsGone(segment)) {
     return Verdict::kDead;
   }
   const bool quiet = now_monotonic_ns - quiet_since_ns_ >= hidden_grace_ns;

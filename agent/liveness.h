@@ -2,10 +2,11 @@
 //
 // Lock held: alive, also when stopped. Lock free: suspect, for closefrom(), a close() of another
 // descriptor and exec free it too. Dead: suspect, and the process that F_GETLK last named no longer
-// maps the file; where nobody was ever named, no process that can be seen maps it and none can
-// hide. Where one could hide (another pid namespace), suspect and unchanged for a long while.
-// The pid in the segment proves nothing. A wrong verdict harms little: a writer that finds its
-// segment retired opens a new one.
+// maps the file; where nobody was ever named, no process that can be seen maps it, and none can
+// hide or the one that the segment names is of our own pid namespace and does not map it. Where one
+// could hide (another pid namespace), suspect and unchanged for a long while.
+// The pid in the segment proves nothing, but a lie in it harms the liar alone. A wrong verdict harms
+// little: a writer that finds its segment retired opens a new one.
 #ifndef RINGSIDE_AGENT_LIVENESS_H_
 #define RINGSIDE_AGENT_LIVENESS_H_
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -50,6 +51,11 @@ MapsAnswer AskProcess(uint64_t pid, dev_t device, ino_t inode) {
   });
   if (mapped) return MapsAnswer::kMaps;
   return read || errno == ENOENT || errno == ESRCH ? MapsAnswer::kDoesNot : MapsAnswer::kUnknown;
+}
+
+uint32_t OwnPidNamespace() {
+  struct stat info {};
+  return stat("/proc/self/ns/pid", &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
 }
 
 void ProcessMaps::Scan() {

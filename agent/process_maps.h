@@ -18,6 +18,9 @@ enum class MapsAnswer {
 };
 MapsAnswer AskProcess(uint64_t pid, dev_t device, ino_t inode);
 
+// Inode number of this process's pid namespace; 0 unknown.
+uint32_t OwnPidNamespace();
+
 // All processes that can be seen, but this one. Read once, when first asked.
 class ProcessMaps {
  public:

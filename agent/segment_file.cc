@@ -142,6 +142,7 @@ Status SegmentFile::ReadIdentity(const std::string& name, Refusal* refusal) {
   }
   if (Status status = CheckGeometry(header.geometry, bytes_); !status) return status;
   identity_.pid = header.pid;
+  identity_.pid_namespace = header.pid_namespace;
   identity_.created_unix_ns = header.created_unix_ns;
   identity_.clock_kind = header.clock_kind;
   identity_.ns_per_tick_q32 = header.ns_per_tick_q32;

@@ -28,6 +28,7 @@ namespace ringside::agent {
 struct SegmentIdentity {
   proto::Uuid uuid;
   uint64_t pid = 0;
+  uint32_t pid_namespace = 0;
   uint64_t created_unix_ns = 0;
   proto::ClockKind clock_kind = proto::ClockKind::kMonotonic;
   uint64_t ns_per_tick_q32 = 0;

@@ -128,6 +128,10 @@ void FillHeader(const Settings& settings, bool is_enabled, Segment* segment) noe
   const proto::Uuid uuid = proto::NewUuid();
   memcpy(h->uuid, uuid.bytes.data(), sizeof h->uuid);
   h->pid = static_cast<uint64_t>(getpid());
+  struct stat pid_namespace {};
+  if (stat("/proc/self/ns/pid", &pid_namespace) == 0) {
+    h->pid_namespace = static_cast<uint32_t>(pid_namespace.st_ino);
+  }
   h->created_unix_ns = proto::UnixNs();
   h->clock_kind = segment->clock.kind;
   h->ns_per_tick_q32 = segment->clock.ns_per_tick_q32;

@@ -77,7 +77,7 @@ struct SegmentHeader {
   uint32_t header_bytes;   // sizeof(SegmentHeader) of the writer
   uint32_t feature_bits;   // unknown bits: refuse
   std::atomic<uint32_t> ready;  // SYNC segment-ready: stored last with release, read with acquire
-  uint32_t reserved1;
+  uint32_t pid_namespace;   // inode number of the pid namespace that `pid` belongs to; 0 unknown
   uint8_t uuid[16];
   uint64_t pid;             // as the producer sees itself; proves nothing
   uint64_t created_unix_ns;

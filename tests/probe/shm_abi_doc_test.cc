@@ -46,7 +46,7 @@ const std::map<std::string, Table>& Compiled() {
          FIELD(SegmentHeader, minor_version), FIELD(SegmentHeader, oldest_compatible_minor),
          FIELD(SegmentHeader, reserved0), FIELD(SegmentHeader, header_bytes),
          FIELD(SegmentHeader, feature_bits), FIELD(SegmentHeader, ready),
-         FIELD(SegmentHeader, reserved1), FIELD(SegmentHeader, uuid), FIELD(SegmentHeader, pid),
+         FIELD(SegmentHeader, pid_namespace), FIELD(SegmentHeader, uuid), FIELD(SegmentHeader, pid),
          FIELD(SegmentHeader, created_unix_ns), FIELD(SegmentHeader, clock_kind),
          FIELD(SegmentHeader, reserved2), FIELD(SegmentHeader, ns_per_tick_q32),
          FIELD(SegmentHeader, anchor_ticks), FIELD(SegmentHeader, anchor_unix_ns),

@@ -45,7 +45,7 @@ TEST(SegmentLayout_Offsets, SegmentHeader) {
   EXPECT_OFFSET(SegmentHeader, header_bytes, 16);
   EXPECT_OFFSET(SegmentHeader, feature_bits, 20);
   EXPECT_OFFSET(SegmentHeader, ready, 24);
-  EXPECT_OFFSET(SegmentHeader, reserved1, 28);
+  EXPECT_OFFSET(SegmentHeader, pid_namespace, 28);
   EXPECT_OFFSET(SegmentHeader, uuid, 32);
   EXPECT_OFFSET(SegmentHeader, pid, 48);
   EXPECT_OFFSET(SegmentHeader, created_unix_ns, 56);
