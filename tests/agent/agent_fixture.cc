@@ -1,10 +1,10 @@
 #include "tests/agent/agent_fixture.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+
+#include <fcntl.h>
 
 #include "agent/directory_watch.h"
 #include "agent/spool_file.h"
@@ -50,7 +50,9 @@ std::vector<proto::Batch> ReadSpool(const std::string& state_directory) {
 }
 
 AgentTest::AgentTest()
-    : segments_("/dev/shm"), state_("/tmp"), monotonic_ns_(1000 * kSecond),
+    : segments_("/dev/shm"),
+      state_("/tmp"),
+      monotonic_ns_(1000 * kSecond),
       unix_ns_(1800000000 * kSecond) {}
 
 AgentConfig AgentTest::Config() const {

@@ -1,5 +1,5 @@
-// A directory, a state directory and an agent whose clock the test turns. What the agent committed is
-// read from its spool, as the aggregator would get it.
+// A directory, a state directory and an agent whose clock the test turns. What the agent committed
+// is read from its spool, as the aggregator would get it.
 #ifndef RINGSIDE_TESTS_AGENT_AGENT_FIXTURE_H_
 #define RINGSIDE_TESTS_AGENT_AGENT_FIXTURE_H_
 

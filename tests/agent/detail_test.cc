@@ -1,4 +1,5 @@
-// Raw detail: timing and request records, from rings to rows, within the budget, every one accounted.
+// Raw detail: timing and request records, from rings to rows, within the budget, every one
+// accounted.
 #include <numeric>
 
 #include "tests/agent/agent_fixture.h"
@@ -150,8 +151,7 @@ TEST_F(DetailTest, Requests_ACorruptOneCostsWhatFollowsInThatLaneAlone) {
   producer_.PushRequest(1, request, Ticks(), 1, {});
   producer_.header()->lanes_used.store(2);
   // The second record of lane 0 claims to be larger than the ring.
-  const uint64_t offset =
-      producer_.geometry().request_rings_offset + sizeof(proto::RequestRecord);
+  const uint64_t offset = producer_.geometry().request_rings_offset + sizeof(proto::RequestRecord);
   reinterpret_cast<proto::RequestRecord*>(producer_.base() + offset)->total_bytes = 1 << 20;
   CloseInterval();
   EXPECT_EQ(Requests().size(), 2u);

@@ -47,10 +47,8 @@ TEST_F(LivenessTest, Dead_BeforeAnyAgentSawIt) {
   const uint32_t decode = producer_.AddDuration("decode");
   producer_.Record(0, decode, 10);
   producer_.Die();
-  AgentConfig config = Config();
-  config.hidden_grace = std::chrono::seconds(1);  // where processes of other namespaces may hide
-  StartAgent(config);
-  CloseIntervals(4);
+  StartAgent();
+  CloseIntervals(2);
   EXPECT_FALSE(producer_.Exists());
   EXPECT_EQ(Delivered("decode").Count(), 1u);
 }

@@ -1,10 +1,10 @@
 // A bad worker harms only itself: whatever a segment holds, the others are exact and the agent says
 // what was wrong.
+#include <functional>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <functional>
 
 #include "tests/agent/agent_fixture.h"
 
@@ -118,8 +118,7 @@ TEST_F(MaliciousSegmentTest, Malicious_HardLink) {
 }
 
 TEST_F(MaliciousSegmentTest, Malicious_TruncatedWhileFollowed) {
-  EXPECT_THAT(ReasonAfter([&] { ASSERT_EQ(ftruncate(bad_.fd(), 8192), 0); }),
-              HasSubstr("resized"));
+  EXPECT_THAT(ReasonAfter([&] { ASSERT_EQ(ftruncate(bad_.fd(), 8192), 0); }), HasSubstr("resized"));
 }
 
 TEST_F(MaliciousSegmentTest, Malicious_CellsThatGoBackwards) {
@@ -137,8 +136,10 @@ TEST_F(MaliciousSegmentTest, Malicious_PunchedPool) {
 }
 
 TEST_F(MaliciousSegmentTest, Malicious_BlockOutsideThePool) {
-  EXPECT_THAT(ReasonAfter([&] { *bad_.directory(1, bad_series_) = 0xffffffff; 
-                                bad_.header()->lanes_used.store(2); }),
+  EXPECT_THAT(ReasonAfter([&] {
+                *bad_.directory(1, bad_series_) = 0xffffffff;
+                bad_.header()->lanes_used.store(2);
+              }),
               HasSubstr("outside the pool"));
 }
 

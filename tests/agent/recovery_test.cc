@@ -1,9 +1,9 @@
 // The epoch rules: what an agent makes of the files that it finds.
-#include <fcntl.h>
-
 #include <filesystem>
 #include <fstream>
 #include <set>
+
+#include <fcntl.h>
 
 #include "agent/control_file.h"
 #include "tests/agent/agent_fixture.h"

@@ -1,14 +1,15 @@
 #include "tests/agent/segment_builder.h"
 
+#include <cstdlib>
+#include <cstring>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <cstring>
-
+#include "agent/process_maps.h"
 #include "proto/tick_clock.h"
 
 namespace ringside::agent {
@@ -62,8 +63,7 @@ void EntryWriter::Append(proto::EntryType type, uint32_t owner, std::string body
   bytes_ += body;
 }
 
-uint32_t EntryWriter::Step(uint32_t series, uint64_t start_ticks, uint64_t duration_ns,
-                           bool done) {
+uint32_t EntryWriter::Step(uint32_t series, uint64_t start_ticks, uint64_t duration_ns, bool done) {
   const auto owner = static_cast<uint32_t>(bytes_.size()) + 1;
   std::string body(sizeof(proto::StepEntry) - sizeof(proto::EntryHead), '\0');
   std::memcpy(body.data(), &start_ticks, 8);
@@ -175,6 +175,8 @@ void SegmentBuilder::Live() {
     munmap(mapping_.data(), mapping_.size());
     Keep(path(), commands[0], answers[1]);
   }
+  header()->pid = static_cast<uint64_t>(keeper_);
+  header()->pid_namespace = OwnPidNamespace();
   close(commands[0]);
   close(answers[1]);
   to_keeper_.Reset(commands[1]);

@@ -1,15 +1,15 @@
-// A segment as a probe would leave it, written by hand: tests say exactly what is in it, and what is
-// wrong with it. One process, no concurrency; the clock's ticks are CLOCK_MONOTONIC nanoseconds.
+// A segment as a probe would leave it, written by hand: tests say exactly what is in it, and what
+// is wrong with it. One process, no concurrency; the clock's ticks are CLOCK_MONOTONIC nanoseconds.
 #ifndef RINGSIDE_TESTS_AGENT_SEGMENT_BUILDER_H_
 #define RINGSIDE_TESTS_AGENT_SEGMENT_BUILDER_H_
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "agent/mapping.h"
 #include "agent/unique_fd.h"

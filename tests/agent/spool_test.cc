@@ -1,14 +1,13 @@
 // The spool: committed batches, kept until they are acknowledged, whatever happens to the agent.
 #include "agent/spool.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/agent/agent_fixture.h"
 

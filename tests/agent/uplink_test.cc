@@ -1,0 +1,193 @@
+// Agent to aggregator: everything arrives once, in spite of what happens to the connection.
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <set>
+
+#include <time.h>
+
+#include "tests/agent/agent_fixture.h"
+#include "tests/agent/collector.h"
+
+namespace ringside::agent {
+namespace {
+
+class UplinkTest : public AgentTest {
+ protected:
+  UplinkTest() : collector_("ipc://" + state_.path() + "/wire"), producer_(segments_.path()) {
+    producer_.Live();
+    decode_ = producer_.AddDuration("decode");
+  }
+
+  AgentConfig Connected() const {
+    AgentConfig config = Config();
+    config.aggregator = "ipc://" + state_.path() + "/wire";
+    return config;
+  }
+  // The agent's clock runs a hundred times as fast as the sockets: its time-outs need no patience.
+  bool RunUntil(const std::function<bool()>& condition) {
+    for (int i = 0; i < 5000; ++i) {
+      if (condition()) return true;
+      monotonic_ns_ += 100000000;
+      unix_ns_ += 100000000;
+      agent_->DoWork(monotonic_ns_, unix_ns_);
+      const timespec millisecond{0, 1000000};
+      nanosleep(&millisecond, nullptr);
+    }
+    return false;
+  }
+  bool RunUntilAcknowledged() {
+    return RunUntil([&] { return agent_->counters().unacknowledged == 0; });
+  }
+  uint64_t Count() const {
+    uint64_t count = 0;
+    for (const proto::Batch& batch : collector_.Batches()) {
+      for (const auto& delta : batch.producers) {
+        for (const auto& series : delta.series) {
+          if (series.key.path == "decode") count += series.delta.Count();
+        }
+      }
+    }
+    return count;
+  }
+  void Record() { producer_.Record(0, decode_, 5); }
+
+  Collector collector_;
+  SegmentBuilder producer_;
+  uint32_t decode_ = 0;
+};
+
+TEST_F(UplinkTest, Deliver_InOrderAndForgetWhatIsAcknowledged) {
+  StartAgent(Connected());
+  for (int i = 0; i < 5; ++i) {
+    Record();
+    CloseInterval();
+  }
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 5u);
+  const std::vector<uint64_t> order = collector_.order();
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+  EXPECT_EQ(collector_.repeated(), 0);
+}
+
+TEST_F(UplinkTest, Resend_WhatWasNotAcknowledgedUntilItIs) {
+  collector_.Swallow(3);
+  StartAgent(Connected());
+  for (int i = 0; i < 5; ++i) {
+    Record();
+    CloseInterval();
+  }
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 5u);
+  EXPECT_GT(agent_->counters().uplink.frames_resent, 0u);
+  EXPECT_EQ(collector_.changed(), 0) << "a batch once sent never changes";
+}
+
+TEST_F(UplinkTest, Restart_OfTheAggregatorIsNoticedAndSurvived) {
+  StartAgent(Connected());
+  Record();
+  CloseInterval();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  collector_.Stop();
+  for (int i = 0; i < 3; ++i) {
+    Record();
+    CloseInterval();
+  }
+  EXPECT_GT(agent_->counters().unacknowledged, 0u);
+  collector_.Start();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 4u);
+  EXPECT_GT(collector_.greetings(), 1);
+}
+
+TEST_F(UplinkTest, Late_AggregatorGetsEverything) {
+  collector_.Stop();
+  StartAgent(Connected());
+  for (int i = 0; i < 4; ++i) {
+    Record();
+    CloseInterval();
+  }
+  EXPECT_EQ(agent_->counters().unacknowledged, 4u);
+  collector_.Start();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 4u);
+}
+
+TEST_F(UplinkTest, Epochs_AnOlderOneIsDeliveredFirst) {
+  collector_.Stop();
+  StartAgent(Connected());
+  Record();
+  CloseInterval();
+  KillAgent();
+  std::filesystem::remove(segments_.path() + "/.agent/control");
+  StartAgent(Connected());
+  Record();
+  CloseInterval();
+  collector_.Start();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 2u);
+  std::set<uint64_t> epochs;
+  for (const proto::Batch& batch : collector_.Batches()) epochs.insert(batch.id.epoch);
+  EXPECT_EQ(epochs.size(), 2u);
+  EXPECT_EQ(collector_.order()[0], 1u);
+  EXPECT_EQ(collector_.order()[1], 1u);
+}
+
+TEST_F(UplinkTest, Welcome_TellsWhatNeedNotBeSentAgain) {
+  collector_.Stop();
+  StartAgent(Connected());
+  for (int i = 0; i < 3; ++i) CloseInterval();
+  collector_.SayApplied(2);
+  collector_.Start();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(collector_.order()[0], 3u);
+}
+
+TEST_F(UplinkTest, Refusal_MakesTheAgentWaitAndKeepEverything) {
+  collector_.Refuse("wire format 2.0, this aggregator speaks 1.0");
+  StartAgent(Connected());
+  Record();
+  ASSERT_TRUE(RunUntil([&] { return agent_->counters().uplink.refusals >= 2; }));
+  EXPECT_LE(collector_.greetings(), 4) << "it does not hammer";
+  EXPECT_EQ(Count(), 0u);
+  collector_.Refuse("");
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(UplinkTest, Malicious_AnswersAreCountedAndPassedOver) {
+  collector_.Babble(true);
+  StartAgent(Connected());
+  Record();
+  CloseInterval();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 1u);
+  EXPECT_GT(agent_->counters().uplink.bad_frames, 0u);
+}
+
+TEST_F(UplinkTest, Stop_WaitsForTheLastAcknowledgement) {
+  StartAgent(Connected());
+  Record();
+  EXPECT_TRUE(agent_->FlushAndStop());
+  EXPECT_EQ(agent_->counters().unacknowledged, 0u);
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(UplinkTest, Stop_WithoutAnAggregatorIsBounded) {
+  collector_.Stop();
+  StartAgent(Connected());
+  Record();
+  EXPECT_FALSE(agent_->FlushAndStop(std::chrono::milliseconds(50)));
+  EXPECT_EQ(agent_->counters().unacknowledged, 1u) << "it stays in the spool";
+}
+
+TEST_F(UplinkTest, Endpoint_ThatCannotBeIsNamed) {
+  AgentConfig config = Config();
+  config.aggregator = "tcp://no/such/thing";
+  const auto agent = Agent::Start(config);
+  ASSERT_FALSE(agent.ok());
+  EXPECT_THAT(agent.message(), testing::HasSubstr("tcp://no/such/thing"));
+}
+
+}  // namespace
+}  // namespace ringside::agent
