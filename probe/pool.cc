@@ -17,7 +17,8 @@ uint64_t CoarseNs() noexcept {
   return static_cast<uint64_t>(now.tv_sec) * 1000000000u + static_cast<uint64_t>(now.tv_nsec);
 }
 
-uint64_t LaneLimit(const proto::Geometry& geometry) noexcept {
+// Where all but overflow series stop.
+uint64_t OrdinaryLimit(const proto::Geometry& geometry) noexcept {
   return geometry.pool_bytes - std::min<uint64_t>(geometry.pool_bytes / 8, 512 << 10);
 }
 
@@ -53,7 +54,7 @@ uint32_t TakeUnits(Segment& segment, uint32_t lane, uint32_t units) noexcept {
   if (memory.chunk_end - memory.chunk_next < bytes) {
     uint64_t begin = 0;
     uint64_t end = 0;
-    if (!Take(segment, bytes, segment.geometry.pool_chunk_bytes, LaneLimit(segment.geometry),
+    if (!Take(segment, bytes, segment.geometry.pool_chunk_bytes, OrdinaryLimit(segment.geometry),
               &begin, &end)) {
       return 0;
     }
@@ -65,11 +66,13 @@ uint32_t TakeUnits(Segment& segment, uint32_t lane, uint32_t units) noexcept {
   return unit;
 }
 
-uint32_t TakeSharedUnits(Segment& segment, uint32_t units) noexcept {
+uint32_t TakeSharedUnits(Segment& segment, uint32_t units, Reserve reserve) noexcept {
   const uint64_t bytes = units * proto::kPoolUnitBytes;
   uint64_t begin = 0;
   uint64_t end = 0;
-  if (!Take(segment, bytes, bytes, segment.geometry.pool_bytes, &begin, &end)) return 0;
+  const uint64_t limit =
+      reserve == Reserve::kUse ? segment.geometry.pool_bytes : OrdinaryLimit(segment.geometry);
+  if (!Take(segment, bytes, bytes, limit, &begin, &end)) return 0;
   return static_cast<uint32_t>(begin / proto::kPoolUnitBytes);
 }
 

@@ -1,8 +1,8 @@
 // The pool: where blocks and bucket pages come from. Only ever taken, never given back.
 //
 // A lane takes a chunk at a time, populated before it is used. The shared lane takes piece by
-// piece, lock-free, and may use a reserve that lanes leave: a new series finds room for its last
-// resort.
+// piece, lock-free. A reserve is kept for the blocks of overflow series: the last resort finds
+// room.
 #ifndef RINGSIDE_PROBE_POOL_H_
 #define RINGSIDE_PROBE_POOL_H_
 
@@ -16,7 +16,8 @@ namespace ringside::probe {
 uint32_t TakeUnits(Segment& segment, uint32_t lane, uint32_t units) noexcept;
 
 // The same for the shared lane, from any thread.
-uint32_t TakeSharedUnits(Segment& segment, uint32_t units) noexcept;
+enum class Reserve { kKeep, kUse };
+uint32_t TakeSharedUnits(Segment& segment, uint32_t units, Reserve reserve) noexcept;
 
 }  // namespace ringside::probe
 

@@ -15,8 +15,8 @@ uint32_t Limit(uint32_t capacity, bool is_overflow) noexcept {
   return is_overflow ? capacity : capacity - capacity / 8;
 }
 
-bool Reserve(std::atomic<uint32_t>* used, uint32_t amount, uint32_t limit,
-             uint32_t* begin) noexcept {
+bool TakeRoom(std::atomic<uint32_t>* used, uint32_t amount, uint32_t limit,
+              uint32_t* begin) noexcept {
   uint32_t now = used->load(std::memory_order_relaxed);
   do {
     if (now > limit || amount > limit - now) return false;
@@ -47,8 +47,8 @@ bool PutStrings(Segment& segment, const Series& series, proto::SeriesEntry* fiel
   const size_t bytes =
       series.path.size() + series.labels.size() + series.error_type.size() + series.unit.size();
   uint32_t offset = 0;
-  if (!Reserve(&segment.header->strings_used, static_cast<uint32_t>(bytes),
-               Limit(segment.geometry.strings_bytes, series.is_overflow), &offset)) {
+  if (!TakeRoom(&segment.header->strings_used, static_cast<uint32_t>(bytes),
+                Limit(segment.geometry.strings_bytes, series.is_overflow), &offset)) {
     return false;
   }
   if (!segment.strings_part.Cover(offset + bytes)) return false;
@@ -92,9 +92,10 @@ bool Register(Segment& segment, const Series& series, uint32_t* index) noexcept 
   if (!PutStrings(segment, series, &fields)) return false;
   const uint8_t sign_count = SignCount(series);
   const uint32_t unit =
-      TakeSharedUnits(segment, static_cast<uint32_t>(proto::BlockUnits(sign_count)));
+      TakeSharedUnits(segment, static_cast<uint32_t>(proto::BlockUnits(sign_count)),
+                      series.is_overflow ? Reserve::kUse : Reserve::kKeep);
   if (unit == 0) return false;
-  if (!Reserve(&segment.header->series_count, 1, limit, index)) return false;
+  if (!TakeRoom(&segment.header->series_count, 1, limit, index)) return false;
   if (!segment.series_part.Cover((uint64_t{*index} + 1) * sizeof(proto::SeriesEntry))) {
     return false;  // the entry stays free: readers pass over it
   }
@@ -156,8 +157,8 @@ bool AddGlobalSeries(Segment& segment) noexcept {
 }
 
 bool AppendString(Segment& segment, std::string_view text, uint32_t* offset) noexcept {
-  if (!Reserve(&segment.header->strings_used, static_cast<uint32_t>(text.size()),
-               segment.geometry.strings_bytes, offset)) {
+  if (!TakeRoom(&segment.header->strings_used, static_cast<uint32_t>(text.size()),
+                segment.geometry.strings_bytes, offset)) {
     return false;
   }
   if (!segment.strings_part.Cover(*offset + text.size())) return false;

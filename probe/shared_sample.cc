@@ -51,7 +51,8 @@ std::atomic<uint64_t>* SharedCell(Segment& segment, proto::BlockTable* table,
   // SYNC page-ready (reader)
   uint32_t unit = table->page[place.octave].load(std::memory_order_acquire);
   if (unit == 0) {
-    const uint32_t fresh = TakeSharedUnits(segment, static_cast<uint32_t>(proto::PageUnits(scale)));
+    const uint32_t fresh =
+        TakeSharedUnits(segment, static_cast<uint32_t>(proto::PageUnits(scale)), Reserve::kKeep);
     if (fresh == 0) {
       segment.header->coarse_samples.fetch_add(1, std::memory_order_relaxed);
       return &table->coarse[place.octave];

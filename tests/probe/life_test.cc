@@ -141,13 +141,16 @@ TEST_F(Life, Closefrom_DoesNotHurtAStranger) {
   ASSERT_EQ(Run([&] {
               const Operation operation{"work"};
               operation.Record(nanoseconds{1});
-              const std::string path = OwnPath();
-              for (int fd = 3; fd < 2048; ++fd) close(fd);
+              const auto view = SegmentView::Open(OwnPath());
+              const rlimit limit{1024, 1024};  // the probe's number is below it, whatever it was
+              setrlimit(RLIMIT_NOFILE, &limit);
+              for (int fd = 3; fd < 1024; ++fd) close(fd);
               // The probe's old number is a file of the program's own now.
               int mine = -1;
-              for (int i = 0; i < 1100; ++i) mine = open("/dev/null", O_RDONLY | O_CLOEXEC);
+              for (int fd = 3; fd >= 0; fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) mine = fd;
               REQUIRE(mine > 1000);
-              SegmentView::Open(path)->mutable_header()->control.fetch_or(proto::kControlRetired);
+              REQUIRE(fcntl(mine, F_GETFD) >= 0);
+              view->mutable_header()->control.fetch_or(proto::kControlRetired);
               operation.Record(nanoseconds{1});
               for (int fd = 3; fd <= mine; ++fd) REQUIRE(fcntl(fd, F_GETFD) >= 0);
             }),
@@ -286,8 +289,11 @@ bool EnterMountNamespace() {
     return mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   }
   const std::string user = std::to_string(geteuid());
+  const std::string group = std::to_string(getegid());
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+  WriteFile("/proc/self/setgroups", "deny");
   WriteFile("/proc/self/uid_map", user + " " + user + " 1");
+  WriteFile("/proc/self/gid_map", group + " " + group + " 1");
   return true;
 }
 
@@ -408,20 +414,22 @@ TEST_F(Life, Series_ErrorTypesAreBounded) {
 
 TEST_F(Life, Pool_ExhaustedIsCoarseAndExact) {
   Environment("RINGSIDE_POOL_BYTES", "65536");
-  ASSERT_EQ(Run([] {
-              std::vector<std::thread> threads;
-              for (int t = 0; t < 8; ++t) {
-                threads.emplace_back([] {
-                  const Operation operation{"work"};
-                  for (int i = 0; i < 40'000; ++i) {
-                    operation.Record(nanoseconds{int64_t{1} << (i % 40)});
-                  }
-                });
-              }
-              for (std::thread& thread : threads) thread.join();
-              REQUIRE(Health().coarse_samples > 0);
-            }),
-            0);
+  ASSERT_EQ(
+      Run([] {
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 8; ++t) {
+          threads.emplace_back([] {
+            for (int i = 0; i < 40'000; ++i) {
+              // 20 series of 40 octaves each: 400 KiB of pages for every lane.
+              const std::string label = std::to_string(i / 40 % 20);
+              Operation{"work", Labels{{"n", label}}}.Record(nanoseconds{int64_t{1} << (i % 40)});
+            }
+          });
+        }
+        for (std::thread& thread : threads) thread.join();
+        REQUIRE(Health().coarse_samples > 0);
+      }),
+      0);
   const auto segment = Segment();
   const SeriesTotals totals = segment->Totals("work");
   EXPECT_EQ(totals.count, 320'000u);
