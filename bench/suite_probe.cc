@@ -1,5 +1,4 @@
 // Suite probe: what a record costs the worker, while an agent drains.
-#include <array>
 #include <cstdint>
 #include <random>
 #include <string>

@@ -1,7 +1,6 @@
 // Suite spine: the histogram that everything stands on, and the whole way from Record to an answer.
-#include <array>
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -120,14 +119,15 @@ Result<Figure> MeasureBytes(const Context&) {
   return figure;
 }
 
-// From Record to visible in `ringside query`, at the default interval of 1 s.
+// From Record to visible in `ringside query`, at the default interval of 1 s: the longest of all
+// phases, since what is promised is that it never takes longer.
 Result<Figure> MeasureEndToEnd(const Context& context) {
   using Clock = std::chrono::steady_clock;
   const Result<Stack*> stack = context.stack();
   if (!stack) return stack.status();
   static const std::string kName = "bench.end_to_end";
   static const Operation kOperation(kName);
-  std::vector<double> seconds;
+  double longest = 0;
   const int repetitions = context.quick ? 5 : 15;
   for (int i = 1; i <= repetitions; ++i) {
     // Records fall anywhere in an interval: the phase walks through it.
@@ -140,9 +140,9 @@ Result<Figure> MeasureEndToEnd(const Context& context) {
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - recorded).count());
+    longest = std::max(longest, std::chrono::duration<double>(Clock::now() - recorded).count());
   }
-  return Figure{Median(std::move(seconds)), 1.0};
+  return Figure{longest, 1.0};
 }
 
 }  // namespace
