@@ -38,7 +38,7 @@ struct WireHeader {
 };
 static_assert(sizeof(WireHeader) == 56);
 
-inline constexpr size_t kTargetFrameBytes = size_t{64} * 1024;  // agents split batches near this
+inline constexpr size_t kTargetFrameBytes = size_t{64} * 1024;     // agents split batches near this
 inline constexpr size_t kMaxFrameBytes = size_t{4} * 1024 * 1024;  // larger: refused unread
 
 }  // namespace ringside::proto
