@@ -104,19 +104,19 @@ Result<Recovered> Recover(int directory_fd, int agent_directory_fd, Spool* spool
   ControlFile& control = **opened;
   const Spool::Tail tail = spool->tail();
   const uint64_t committed = control.committed_sequence();
-  const uint64_t interval_end = control.self().interval_end_unix_ns;
   const bool same_epoch = tail.exists && control.identity().agent == spool->agent() &&
                           control.identity().epoch == tail.epoch;
-  if (same_epoch && tail.whole && tail.last_sequence == committed) {
+  if (same_epoch && tail.last_sequence == committed) {
     control.Abandon();
-    return Recovered{std::move(*opened), false, {}};
-  }
-  if (same_epoch && tail.whole && tail.last_sequence > committed &&
-      tail.last_entry_first == committed + 1) {
+  } else if (same_epoch && tail.last_sequence > committed &&
+             tail.last_entry_first == committed + 1) {
     control.CompleteFlip(control.PositionOf(tail.last_sequence));
+  }
+  const uint64_t interval_end = control.self().interval_end_unix_ns;
+  if (same_epoch && tail.whole && tail.last_sequence == control.committed_sequence()) {
     return Recovered{std::move(*opened), false, {}};
   }
-  if (same_epoch && tail.last_sequence > committed) {
+  if (same_epoch && tail.last_sequence > control.committed_sequence()) {
     // The baselines are older than what was committed: to go on from them would count twice.
     DropBaselines(agent_directory_fd);
     return BeginEpoch(agent_directory_fd, spool, control.prepared(), interval_end, now_unix_ns,

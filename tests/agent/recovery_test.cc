@@ -196,6 +196,36 @@ TEST_F(RecoveryTest, Spool_ANewerOneThanTheBaselinesIsNotCountedTwice) {
   EXPECT_EQ(LostBaseline(), 4u) << "what the segment held when the baselines were given up";
 }
 
+TEST_F(RecoveryTest, Spool_ThatCouldTellWhetherACommitHappenedIsGone) {
+  StartAgent();
+  Record(1);
+  CloseInterval();
+  const std::string copy = segments_.path() + "/copy";
+  fs::copy(AgentDirectory() + "/control", copy);
+  Record(2);
+  CloseInterval();
+  KillAgent();
+  // As if killed after "prepared" was written and before the flip; then the state directory is
+  // lost.
+  const int fd = open(AgentDirectory().c_str(), O_RDONLY | O_DIRECTORY);
+  {
+    auto now = ControlFile::Open(fd);
+    const uint64_t prepared = (*now)->prepared();
+    now->reset();
+    fs::copy(copy, AgentDirectory() + "/control", fs::copy_options::overwrite_existing);
+    auto then = ControlFile::Open(fd);
+    (*then)->Prepare(prepared);
+  }
+  close(fd);
+  for (const auto& entry : fs::directory_iterator(state_.path())) fs::remove(entry.path());
+  Record(3);
+  StartAgent();
+  CloseInterval();
+  EXPECT_EQ(Delivered("decode").Count(), 1u) << "the third: the second may have been delivered";
+  EXPECT_EQ(LostBaseline(), 1u);
+  EXPECT_EQ(Last(producer_.uuid()).totals.recorded, 2u);
+}
+
 TEST_F(RecoveryTest, Standby_OnlyOneAgentDrainsADirectory) {
   StartAgent();
   TempDirectory other_state("/tmp");
