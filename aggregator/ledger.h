@@ -65,7 +65,7 @@ class Ledger {
 
   LedgerRow Total() const;
   bool Balanced() const { return Total().Balanced(); }
-  // docs/http.md, /api/v1/ledger.
+  // docs/http-api.md, /api/v1/ledger.
   nlohmann::json ToJson() const;
 
  private:

@@ -74,7 +74,7 @@ std::optional<double> SampleStat(const Stat& stat, const Row& row) {
       if (!timed.has_extremes) return std::nullopt;
       return ToReal(row, static_cast<double>(timed.max));
     case StatKind::kQuantile: {
-      const std::optional<double> quantile = timed.histogram.Quantile(stat.quantile);
+      const std::optional<double> quantile = timed.Quantile(stat.quantile);
       if (!quantile) return std::nullopt;
       return ToReal(row, *quantile);
     }

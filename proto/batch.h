@@ -1,8 +1,8 @@
 // What an agent sends for one interval, as plain data. A batch stands alone: it names its series in
 // full, so it can be replayed, duplicated or reordered without any other batch.
 //
-// Identity is (agent, epoch, sequence): the aggregator applies each once. An interval with more than
-// one frame can hold (kTargetFrameBytes) becomes several batches with consecutive sequences; a
+// Identity is (agent, epoch, sequence): the aggregator applies each once. An interval with more
+// than one frame can hold (kTargetFrameBytes) becomes several batches with consecutive sequences; a
 // producer's series may be spread over them, each with the absolute totals as of that batch.
 #ifndef RINGSIDE_PROTO_BATCH_H_
 #define RINGSIDE_PROTO_BATCH_H_
@@ -37,7 +37,8 @@ struct SeriesDelta {
 };
 
 // Absolute, cumulative since the producer began (the agent's own producer: since its epoch began).
-// `recorded` counts samples of histograms, after this batch; with the lost ones it proves the ledger.
+// `recorded` counts samples of histograms, after this batch; with the lost ones it proves the
+// ledger.
 struct ProducerTotals {
   uint64_t recorded = 0;
   LossCounts lost{};
@@ -56,7 +57,7 @@ using AttributeValue = std::variant<std::string, int64_t, double, bool>;
 using AttributeList = std::vector<std::pair<std::string, AttributeValue>>;
 
 struct StepRow {
-  std::string name;            // the stage: path without the request's
+  std::string name;  // the stage: path without the request's
   LabelList labels;
   uint64_t start_offset_ns = 0;  // since the request's start
   uint64_t duration_ns = 0;
@@ -67,8 +68,8 @@ struct StepRow {
 };
 
 struct RequestRow {
-  std::string id;              // the user's, else a UUID
-  std::string operation;       // path
+  std::string id;         // the user's, else a UUID
+  std::string operation;  // path
   LabelList labels;
   uint64_t start_unix_ns = 0;
   uint64_t duration_ns = 0;
@@ -90,12 +91,12 @@ struct ProducerDelta {
   Uuid uuid;
   uint64_t pid = 0;
   std::string service;
-  std::string instance;        // what tells apart processes of one service on one host
-  LabelList labels;            // resource labels: on every series of this producer
+  std::string instance;  // what tells apart processes of one service on one host
+  LabelList labels;      // resource labels: on every series of this producer
   uint64_t started_unix_ns = 0;
-  bool is_agent = false;       // the agent's own producer: machine samples
-  bool is_final = false;       // dead, folded; nothing follows
-  std::string quarantine;      // reason, when the agent refuses this producer
+  bool is_agent = false;   // the agent's own producer: machine samples
+  bool is_final = false;   // dead, folded; nothing follows
+  std::string quarantine;  // reason, when the agent refuses this producer
   ProducerTotals totals;
   std::vector<SeriesDelta> series;
   std::vector<RequestRow> requests;

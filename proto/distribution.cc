@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <limits>
 
 namespace ringside::proto {
@@ -89,6 +90,15 @@ void Distribution::Merge(const Distribution& other) {
     last = other.last;
     last_unix_ns = other.last_unix_ns;
   }
+}
+
+std::optional<double> Distribution::Quantile(double q) const {
+  const std::optional<double> estimate = histogram.Quantile(q);
+  if (!estimate || !has_extremes || min > max) return estimate;
+  const double clamped = std::clamp(*estimate, static_cast<double>(min), static_cast<double>(max));
+  const double bound = ErrorBound(histogram.scale()) * (1 + 1e-9);
+  const bool same_bucket = std::abs(clamped - *estimate) <= bound * std::abs(*estimate);
+  return same_bucket ? clamped : *estimate;
 }
 
 bool operator==(const Distribution& a, const Distribution& b) {

@@ -4,6 +4,7 @@
 #define RINGSIDE_PROTO_DISTRIBUTION_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "proto/histogram.h"
 #include "proto/series.h"
@@ -32,6 +33,9 @@ struct Distribution {
   // Expresses the same values at a finer resolution; `to` <= resolution.
   void Refine(int8_t to);
   uint64_t Count() const { return histogram.Count(); }
+  // As Histogram::Quantile, and never beyond the exact extremes. An extreme that comes an interval
+  // late does not pull a quantile out of its bucket.
+  std::optional<double> Quantile(double q) const;
 
   friend bool operator==(const Distribution& a, const Distribution& b);
 };

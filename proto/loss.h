@@ -25,12 +25,12 @@ inline constexpr size_t kLossReasonCount = 6;
 
 // Raw detail that is not archived; its statistics are.
 enum class DropReason : uint8_t {
-  kRingFull = 0,      // no room in the lane's ring
-  kNoSlot = 1,        // no free request slot
-  kTooLarge = 2,      // the request's steps and attributes did not fit into its slot
-  kNotSampled = 3,    // beyond the agent's budget of raw detail
-  kSpoolFull = 4,     // the agent's spool reached its limit
-  kCorrupt = 5,       // the record did not pass validation
+  kRingFull = 0,    // no room in the lane's ring
+  kNoSlot = 1,      // no free request slot
+  kTooLarge = 2,    // the request's steps and attributes did not fit into its slot
+  kNotSampled = 3,  // beyond the agent's budget of raw detail
+  kSpoolFull = 4,   // the agent's spool reached its limit
+  kCorrupt = 5,     // the record did not pass validation
 };
 inline constexpr size_t kDropReasonCount = 6;
 

@@ -45,12 +45,12 @@ enum class ClockKind : uint32_t {
 // Where the parts lie, in bytes from the start of the file. Written once, before `ready`.
 struct Geometry {
   uint64_t segment_bytes;
-  uint64_t series_offset;         // SeriesEntry[series_capacity]
-  uint64_t strings_offset;        // bytes, bump-allocated
-  uint64_t lanes_offset;          // Lane[lane_count]; lane 0 is the shared one (atomic adds)
-  uint64_t directory_offset;      // u32[lane_count][series_capacity]: pool unit of a block, 0 absent
-  uint64_t slots_offset;          // slot_count * slot_bytes
-  uint64_t timing_rings_offset;   // TimingRecord[lane_count][timing_ring_records]
+  uint64_t series_offset;        // SeriesEntry[series_capacity]
+  uint64_t strings_offset;       // bytes, bump-allocated
+  uint64_t lanes_offset;         // Lane[lane_count]; lane 0 is the shared one (atomic adds)
+  uint64_t directory_offset;     // u32[lane_count][series_capacity]: pool unit of a block, 0 absent
+  uint64_t slots_offset;         // slot_count * slot_bytes
+  uint64_t timing_rings_offset;  // TimingRecord[lane_count][timing_ring_records]
   uint64_t request_rings_offset;  // bytes[lane_count][request_ring_bytes]
   uint64_t pool_offset;           // pool_bytes; unit 0 is never handed out
   uint64_t pool_bytes;
@@ -74,26 +74,26 @@ struct SegmentHeader {
   uint16_t minor_version;
   uint16_t oldest_compatible_minor;  // a reader of an older minor than this must refuse
   uint16_t reserved0;
-  uint32_t header_bytes;   // sizeof(SegmentHeader) of the writer
-  uint32_t feature_bits;   // unknown bits: refuse
+  uint32_t header_bytes;        // sizeof(SegmentHeader) of the writer
+  uint32_t feature_bits;        // unknown bits: refuse
   std::atomic<uint32_t> ready;  // SYNC segment-ready: stored last with release, read with acquire
-  uint32_t pid_namespace;   // inode number of the pid namespace that `pid` belongs to; 0 unknown
+  uint32_t pid_namespace;  // inode number of the pid namespace that `pid` belongs to; 0 unknown
   uint8_t uuid[16];
-  uint64_t pid;             // as the producer sees itself; proves nothing
+  uint64_t pid;  // as the producer sees itself; proves nothing
   uint64_t created_unix_ns;
   // -- clock --
   ClockKind clock_kind;
   uint32_t reserved2;
-  uint64_t ns_per_tick_q32;   // nanoseconds per tick * 2^32 (1 << 32 for kMonotonic)
-  uint64_t anchor_ticks;      // this tick and
-  uint64_t anchor_unix_ns;    // this wall-clock time were read together
+  uint64_t ns_per_tick_q32;  // nanoseconds per tick * 2^32 (1 << 32 for kMonotonic)
+  uint64_t anchor_ticks;     // this tick and
+  uint64_t anchor_unix_ns;   // this wall-clock time were read together
   Geometry geometry;
   // -- producer info: strings in the string area --
   uint32_t service_offset;
   uint32_t service_bytes;
   uint32_t command_offset;
   uint32_t command_bytes;
-  uint32_t labels_offset;     // resource labels, encoded as in SeriesEntry
+  uint32_t labels_offset;  // resource labels, encoded as in SeriesEntry
   uint32_t labels_bytes;
   uint32_t probe_version_offset;
   uint32_t probe_version_bytes;
@@ -102,19 +102,19 @@ struct SegmentHeader {
   alignas(64) std::atomic<uint64_t> control;
 
   // -- allocation state: producer, atomic --
-  alignas(64) std::atomic<uint32_t> series_count;   // reserved entries; each has its own state
-  std::atomic<uint32_t> strings_used;               // bytes
-  std::atomic<uint32_t> lanes_used;                 // lanes ever taken: readers look no further
-  std::atomic<uint32_t> slots_used;                 // slots ever taken: readers look no further
-  std::atomic<uint64_t> pool_used;                  // bytes handed out in chunks, from pool_offset
+  alignas(64) std::atomic<uint32_t> series_count;  // reserved entries; each has its own state
+  std::atomic<uint32_t> strings_used;              // bytes
+  std::atomic<uint32_t> lanes_used;                // lanes ever taken: readers look no further
+  std::atomic<uint32_t> slots_used;                // slots ever taken: readers look no further
+  std::atomic<uint64_t> pool_used;                 // bytes handed out in chunks, from pool_offset
 
   // -- our own health: producer, atomic adds; readable without the agent --
-  alignas(64) std::atomic<uint64_t> lost[8];        // by LossReason (kLossReasonCount used)
-  alignas(64) std::atomic<uint64_t> dropped[8];     // by DropReason, for what no lane counts
-  alignas(64) std::atomic<uint64_t> clamped;        // values above kMaxValue, recorded as kMaxValue
-  std::atomic<uint64_t> negative_clock;             // clock differences below 0, recorded as 0
-  std::atomic<uint64_t> coarse_samples;             // samples in scale-0 pages: the pool was out
-  std::atomic<uint64_t> overflow_series;            // look-ups that ended in an overflow series
+  alignas(64) std::atomic<uint64_t> lost[8];     // by LossReason (kLossReasonCount used)
+  alignas(64) std::atomic<uint64_t> dropped[8];  // by DropReason, for what no lane counts
+  alignas(64) std::atomic<uint64_t> clamped;     // values above kMaxValue, recorded as kMaxValue
+  std::atomic<uint64_t> negative_clock;          // clock differences below 0, recorded as 0
+  std::atomic<uint64_t> coarse_samples;          // samples in scale-0 pages: the pool was out
+  std::atomic<uint64_t> overflow_series;         // look-ups that ended in an overflow series
   std::atomic<uint64_t> requests_started;
   std::atomic<uint64_t> requests_ended;
 };
@@ -132,10 +132,10 @@ enum class EntryState : uint32_t {
 // u8 key length, key, u8 value length, value; sorted by key.
 struct SeriesEntry {
   std::atomic<EntryState> state;
-  uint8_t kind;        // Kind
-  uint8_t outcome;     // Outcome
-  uint8_t scale;       // kMinScale .. kMaxScale
-  int8_t resolution;   // real = integer * 2^resolution
+  uint8_t kind;       // Kind
+  uint8_t outcome;    // Outcome
+  uint8_t scale;      // kMinScale .. kMaxScale
+  int8_t resolution;  // real = integer * 2^resolution
   uint32_t path_offset;
   uint32_t labels_offset;
   uint32_t error_offset;
@@ -155,7 +155,7 @@ inline constexpr uint32_t kGlobalOverflowEntries = 4;
 
 // ---- lanes --------------------------------------------------------------------------------------
 enum class LaneState : uint32_t {
-  kFree = 0,    // also: its thread ended; counters stay and go on with the next owner
+  kFree = 0,  // also: its thread ended; counters stay and go on with the next owner
   kOwned = 1,
   kShared = 2,  // lane 0: many writers, atomic adds
 };
@@ -167,12 +167,12 @@ struct Lane {
   uint64_t reserved0[7];
 
   // SYNC ring-publish: heads are stored with release after the record, read with acquire.
-  alignas(64) std::atomic<uint64_t> in_flight;   // 0 or series << 40 | low 40 bits of (ticks >> 8)
-  std::atomic<uint64_t> timing_head;      // records written, ever
-  std::atomic<uint64_t> timing_dropped;   // records not written for lack of room
-  std::atomic<uint64_t> request_head;     // bytes written, ever (wraps are padded)
-  std::atomic<uint64_t> request_records;  // request records written, ever
-  std::atomic<uint64_t> request_dropped;  // request records not written for lack of room
+  alignas(64) std::atomic<uint64_t> in_flight;  // 0 or series << 40 | low 40 bits of (ticks >> 8)
+  std::atomic<uint64_t> timing_head;            // records written, ever
+  std::atomic<uint64_t> timing_dropped;         // records not written for lack of room
+  std::atomic<uint64_t> request_head;           // bytes written, ever (wraps are padded)
+  std::atomic<uint64_t> request_records;        // request records written, ever
+  std::atomic<uint64_t> request_dropped;        // request records not written for lack of room
   // The writer's last look at the tails, so that it reads the agent's line only when full.
   uint64_t cached_timing_tail;
   uint64_t cached_request_tail;
@@ -184,11 +184,12 @@ struct Lane {
 };
 static_assert(sizeof(Lane) == 192);
 
-// ---- blocks: one lane's cumulative truth about one series ----------------------------------------
-// Extremes of one interval, as int64 bit patterns. Two slots, chosen by interval & 1. A writer that
-// meets an older tag resets the slot; one that finds the interval moved while it widened an extreme
-// writes it again into the new slot. The agent reads both at every close: an extreme may come one
-// interval late, never lost. `tag` is interval + 1: 0 is never written.
+// ---- blocks: one lane's cumulative truth about one series
+// ---------------------------------------- Extremes of one interval, as int64 bit patterns. Two
+// slots, chosen by interval & 1. A writer that meets an older tag resets the slot; one that finds
+// the interval moved while it widened an extreme writes it again into the new slot. The agent reads
+// both at every close: an extreme may come one interval late, never lost. `tag` is interval + 1: 0
+// is never written.
 struct ExtremeSlot {
   std::atomic<uint64_t> tag;
   std::atomic<int64_t> min;
@@ -198,10 +199,10 @@ static_assert(sizeof(ExtremeSlot) == 24);
 
 // A counter's block is this head alone.
 struct BlockHead {
-  uint32_t series;        // index into the series table
-  uint16_t units;         // size of the whole block in pool units
-  uint8_t kind;           // Kind
-  uint8_t sign_count;     // 0 counter, 1 unsigned, 2 signed: tables that follow
+  uint32_t series;                   // index into the series table
+  uint16_t units;                    // size of the whole block in pool units
+  uint8_t kind;                      // Kind
+  uint8_t sign_count;                // 0 counter, 1 unsigned, 2 signed: tables that follow
   std::atomic<uint64_t> sum;         // integers, modulo 2^64
   std::atomic<uint64_t> zero_count;  // samples that are exactly 0
   ExtremeSlot extremes[2];
@@ -229,7 +230,8 @@ inline constexpr size_t BlockUnits(int sign_count) {
          kPoolUnitBytes;
 }
 
-// ---- timing ring: bare operations and values, fixed size ------------------------------------------
+// ---- timing ring: bare operations and values, fixed size
+// ------------------------------------------
 struct TimingRecord {
   uint64_t start_ticks;  // of the segment's clock; 0: none was read (values)
   uint64_t value;        // integer of the series (durations: ns), int64 bit pattern
@@ -238,10 +240,11 @@ struct TimingRecord {
 };
 static_assert(sizeof(TimingRecord) == 24);
 
-// ---- requests -------------------------------------------------------------------------------------
-// A slot holds one open request. SlotHead, then entries (8-aligned, append-only, reserved by atomic
-// add on `used_bytes`). End copies head and entries as one record into the ending thread's request
-// ring; the agent holds no assembly state.
+// ---- requests
+// ------------------------------------------------------------------------------------- A slot
+// holds one open request. SlotHead, then entries (8-aligned, append-only, reserved by atomic add on
+// `used_bytes`). End copies head and entries as one record into the ending thread's request ring;
+// the agent holds no assembly state.
 //
 // lifecycle: generation << 32 | flags | users. A thread that wants to write enters (users + 1),
 // compares the generation, writes, leaves; End sets kSlotEnded; who leaves last frees (zeroes the
@@ -257,7 +260,7 @@ struct SlotHead {
   std::atomic<uint32_t> current_step;  // entry offset + 1 of the step most recently begun; 0 none
   uint8_t id[16];                      // request UUID; a user's own id is an attribute entry
   uint64_t start_ticks;
-  uint32_t series_ok;                  // series table index of the request's ok series
+  uint32_t series_ok;  // series table index of the request's ok series
   uint32_t reserved0;
   uint64_t reserved1;
 };
@@ -265,7 +268,7 @@ static_assert(sizeof(SlotHead) == 56);
 
 enum class EntryType : uint8_t {
   kUnwritten = 0,
-  kReserved = 1,     // size is valid, content not yet
+  kReserved = 1,  // size is valid, content not yet
   kStepOpen = 2,
   kStepDone = 3,
   kAttribute = 4,
@@ -317,7 +320,7 @@ struct RequestRecord {
   uint8_t id[16];
   uint64_t start_ticks;
   uint64_t duration_ns;
-  uint32_t series;       // of the request with its outcome
+  uint32_t series;  // of the request with its outcome
   uint32_t entry_bytes;
 };
 static_assert(sizeof(RequestRecord) == 48);

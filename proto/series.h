@@ -1,7 +1,7 @@
 // A series: what is measured, under which labels, with which outcome.
 //
-// `transcribe` is a request, `transcribe/decode` its stage, `decode` a bare operation. Every machine
-// sample (`process.rss`, `gpu.memory.used`) is a series too, of kind gauge or counter.
+// `transcribe` is a request, `transcribe/decode` its stage, `decode` a bare operation. Every
+// machine sample (`process.rss`, `gpu.memory.used`) is a series too, of kind gauge or counter.
 #ifndef RINGSIDE_PROTO_SERIES_H_
 #define RINGSIDE_PROTO_SERIES_H_
 
@@ -53,7 +53,8 @@ struct SeriesKey {
   Outcome outcome = Outcome::kOk;
   std::string error_type;  // only with kError; may be empty
   std::string unit;        // UCUM, as OpenTelemetry: "s", "By", "{token}", "1"
-  int8_t resolution = 0;   // real value = integer * 2^resolution; for kDuration 0 and the integer is ns
+  int8_t resolution =
+      0;  // real value = integer * 2^resolution; for kDuration 0 and the integer is ns
   bool is_signed = false;  // negative values allowed (kValue, kGauge)
   LabelList labels;
 
@@ -64,7 +65,8 @@ struct SeriesKey {
   friend bool operator<(const SeriesKey& a, const SeriesKey& b) { return a.Tie() < b.Tie(); }
 };
 
-// Factor from the integers of this series to the unit that users see (ns -> s, fixed-point -> real).
+// Factor from the integers of this series to the unit that users see (ns -> s, fixed-point ->
+// real).
 double RealFactor(const SeriesKey& key);
 
 // The label of a series that took in what went beyond a bound.

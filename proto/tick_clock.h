@@ -2,9 +2,9 @@
 #ifndef RINGSIDE_PROTO_TICK_CLOCK_H_
 #define RINGSIDE_PROTO_TICK_CLOCK_H_
 
-#include <time.h>
-
 #include <cstdint>
+
+#include <time.h>
 
 #include "proto/segment_format.h"
 

@@ -146,6 +146,21 @@ TEST(Distribution_Merge, GivesTheSameInAnyOrder) {
   }
 }
 
+TEST(Distribution_Quantile, NeverLiesBeyondTheExtremes) {
+  const Distribution distribution = Of({20'000'000, 20'000'001}, 0);
+  EXPECT_GT(*distribution.histogram.Quantile(0.99), 20'000'001.0);  // the bucket's own value
+  EXPECT_EQ(*distribution.Quantile(0.99), 20'000'001.0);
+  EXPECT_EQ(Distribution().Quantile(0.5), std::nullopt);
+}
+
+TEST(Distribution_Quantile, OfLateExtremesStaysInItsBucket) {
+  Distribution distribution = Of({20'000'000}, 0);
+  distribution.min = distribution.max = 10;  // the true extreme comes with the next interval
+  EXPECT_EQ(*distribution.Quantile(0.5), *distribution.histogram.Quantile(0.5));
+  distribution.min = 20;  // hostile: min above max
+  EXPECT_EQ(*distribution.Quantile(0.5), *distribution.histogram.Quantile(0.5));
+}
+
 TEST(Distribution_Refine, MultipliesTheIntegers) {
   Distribution distribution = Of({3}, 2);
   distribution.Refine(-1);
