@@ -1,11 +1,11 @@
 #include "tests/integration/oracle.h"
 
+#include <cstdio>
+#include <cstdlib>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
 
 namespace ringside::tests {
 

@@ -1,7 +1,8 @@
-// What a worker says it recorded, kept outside Ringside: a small mmapped file that survives SIGKILL.
+// What a worker says it recorded, kept outside Ringside: a small mmapped file that survives
+// SIGKILL.
 //
-// Each thread owns one row. `begun` is raised before the probe is called, `ended` after it returned:
-// of a killed worker the truth lies between them, of all others they are equal.
+// Each thread owns one row. `begun` is raised before the probe is called, `ended` after it
+// returned: of a killed worker the truth lies between them, of all others they are equal.
 #ifndef RINGSIDE_TESTS_INTEGRATION_ORACLE_H_
 #define RINGSIDE_TESTS_INTEGRATION_ORACLE_H_
 
@@ -19,7 +20,8 @@ struct OracleRow {
 };
 static_assert(sizeof(OracleRow) == 64);
 
-// Maps `path` (created, `rows` long). Aborts the process on failure: a test's worker has no other way.
+// Maps `path` (created, `rows` long). Aborts the process on failure: a test's worker has no other
+// way.
 OracleRow* MapOracle(const std::string& path, int rows);
 
 }  // namespace ringside::tests

@@ -4,8 +4,6 @@
 //                      [--records N] [--seed N] [--pace_us N] [--requests N] [--linger_ms N]
 //
 // Durations are lognormal around 1 ms, so that they spread over several octaves.
-#include <unistd.h>
-
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -16,6 +14,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <unistd.h>
 
 #include <ringside/probe.h>
 
@@ -49,8 +49,8 @@ ringside::Operation MakeOperation(const Options& options) {
   const std::string label = options.Text("label", "");
   const auto equals = label.find('=');
   if (equals == std::string::npos) return ringside::Operation{name};
-  return ringside::Operation{
-      name, ringside::Labels{{label.substr(0, equals), label.substr(equals + 1)}}};
+  return ringside::Operation{name,
+                             ringside::Labels{{label.substr(0, equals), label.substr(equals + 1)}}};
 }
 
 void RecordAll(const Options& options, int thread, OracleRow* row, std::vector<uint64_t>* values) {
@@ -79,9 +79,7 @@ void RunRequests(uint64_t requests) {
   for (uint64_t i = 0; i < requests; ++i) {
     ringside::Request request{"transcribe",
                               ringside::Attributes{{"file", "a.wav"}, {"size_bytes", 102400}}};
-    {
-      auto stage = request.Stage("model_loading", ringside::Labels{{"model", "base"}});
-    }
+    { auto stage = request.Stage("model_loading", ringside::Labels{{"model", "base"}}); }
     request.Next("decode");
     request.Next("post_processing");
     request.End(ringside::Outcome::kOk);
