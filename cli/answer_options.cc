@@ -9,9 +9,8 @@ namespace {
 
 // "10" could be minutes or requests: nobody knows but the user.
 std::string RefuseBareNumber(const std::string& text) {
-  const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return c >= '0' && c <= '9';
-  });
+  const bool bare = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                 [](char c) { return c >= '0' && c <= '9'; });
   return bare ? "did you mean --requests " + text + " or --last " + text + "m?" : std::string();
 }
 
@@ -45,8 +44,7 @@ void AddAnswerOptions(CLI::App* command, AnswerOptions* options) {
   auto* last = command->add_option("--last", options->last, "Until now, from so long ago (10m)")
                    ->type_name("DURATION")
                    ->check(CLI::Validator(RefuseBareNumber, ""));
-  command
-      ->add_option("--from", options->from, "From this time (2024-05-31T12:00:00Z; UTC)")
+  command->add_option("--from", options->from, "From this time (2024-05-31T12:00:00Z; UTC)")
       ->type_name("TIME")
       ->excludes(last);
   command->add_option("--to", options->to, "Up to this time (default: now)")

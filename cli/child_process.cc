@@ -1,11 +1,11 @@
 #include "cli/child_process.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 namespace ringside::cli {
 namespace {

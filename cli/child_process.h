@@ -2,13 +2,13 @@
 #ifndef RINGSIDE_CLI_CHILD_PROCESS_H_
 #define RINGSIDE_CLI_CHILD_PROCESS_H_
 
-#include <signal.h>
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <signal.h>
+#include <sys/types.h>
 
 namespace ringside::cli {
 

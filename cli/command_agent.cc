@@ -1,12 +1,11 @@
 // `ringside agent`: drains the workers of this host and samples the machine.
-#include <signal.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <signal.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/daemon_options.h"

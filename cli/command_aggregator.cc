@@ -1,11 +1,10 @@
 // `ringside aggregator`: merges what agents send, and answers.
-#include <signal.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <signal.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/daemon_options.h"

@@ -2,9 +2,9 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "cli/answer_options.h"
 #include "cli/command.h"

@@ -2,10 +2,10 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "cli/answer_options.h"
 #include "cli/command.h"
@@ -18,7 +18,8 @@ namespace {
 
 constexpr const char* kFooter =
     "Statistics: count, ok, errors, aborted, rate, sum, mean, min, max, last, error_rate and any\n"
-    "quantile (p50, p99, p99.9). Labels: those of the series, and host, service, instance, outcome,\n"
+    "quantile (p50, p99, p99.9). Labels: those of the series, and host, service, instance, "
+    "outcome,\n"
     "error_type, kind.\n"
     "\n"
     "Examples:\n"

@@ -2,9 +2,9 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "cli/answer_options.h"
 #include "cli/command.h"
@@ -45,8 +45,7 @@ void AddReport(CLI::App* app, Action* action) {
   CLI::App* command = app->add_subcommand(
       "report", "Totals, shares of time per stage, the bottleneck, and the last requests");
   AddAnswerOptions(command, &options->answer);
-  command
-      ->add_option("--requests", options->requests, "The last N requests, and only these")
+  command->add_option("--requests", options->requests, "The last N requests, and only these")
       ->type_name("N");
   command->footer(kFooter);
   command->callback([options, action] {

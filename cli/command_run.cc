@@ -1,7 +1,4 @@
 // `ringside run -- COMMAND`: a private stack around one command.
-#include <signal.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +8,8 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <signal.h>
+#include <unistd.h>
 
 #include "aggregator/utc_time.h"
 #include "cli/child_process.h"
@@ -46,8 +45,7 @@ class Run {
       : keep_(std::move(keep)), command_(std::move(command)) {}
 
   int Execute() {
-    StopSignals signals(
-        {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD});
+    StopSignals signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD});
     StartLog(true);
     start_unix_ns_ = aggregator::SystemUnixNs();
     if (const proto::Status status = stack_.Start(keep_); !status.ok()) {

@@ -1,12 +1,11 @@
 // `ringside up`: agent and aggregator in one process, the embedded default.
-#include <signal.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <signal.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/daemon_options.h"

@@ -1,12 +1,11 @@
 #include "cli/daemon_options.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 
 #include <CLI/CLI.hpp>
+#include <pwd.h>
+#include <unistd.h>
 
 namespace ringside::cli {
 namespace {
@@ -23,7 +22,9 @@ std::filesystem::path HomeDirectory() {
 }  // namespace
 
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options) {
-  command->add_option("--listen", options->listen, "Where agents connect: tcp://HOST:PORT or ipc://PATH")
+  command
+      ->add_option("--listen", options->listen,
+                   "Where agents connect: tcp://HOST:PORT or ipc://PATH")
       ->type_name("ENDPOINT")
       ->capture_default_str();
   command->add_option("--http", options->http, "Where queries are answered; port 0: any free one")

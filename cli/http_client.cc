@@ -50,8 +50,7 @@ class Connection {
   beast::error_code Send(const http::request<http::empty_body>& request) {
     beast::error_code error;
     stream_.expires_after(timeout_);
-    http::async_write(stream_, request,
-                      [&](beast::error_code result, size_t) { error = result; });
+    http::async_write(stream_, request, [&](beast::error_code result, size_t) { error = result; });
     Wait();
     return error;
   }

@@ -28,8 +28,8 @@ struct HttpResponse {
 // "http://host:port", "host:port" or "host"; the port defaults to the aggregator's 7751.
 proto::Result<HttpUrl> ParseHttpUrl(std::string_view text);
 
-// `target` (path?query, percent-encoded) is appended to the URL's path. An error is one of the connection: any HTTP status is a
-// response. `timeout` limits each of connect, send and receive.
+// `target` (path?query, percent-encoded) is appended to the URL's path. An error is one of the
+// connection: any HTTP status is a response. `timeout` limits each of connect, send and receive.
 proto::Result<HttpResponse> HttpGet(const HttpUrl& url, const std::string& target,
                                     std::chrono::milliseconds timeout);
 

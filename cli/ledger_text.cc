@@ -31,9 +31,12 @@ std::string ReasonsText(const Json& reasons) {
 }
 
 std::vector<std::string> StatisticsCells(const Json& row) {
-  return {row.at("recorded").dump(),    row.at("merged").dump(),
-          row.at("in_flight").dump(),   row.at("quarantined").dump(),
-          std::to_string(SumOf(row.at("lost"))), row.at("imbalance").dump(),
+  return {row.at("recorded").dump(),
+          row.at("merged").dump(),
+          row.at("in_flight").dump(),
+          row.at("quarantined").dump(),
+          std::to_string(SumOf(row.at("lost"))),
+          row.at("imbalance").dump(),
           ReasonsText(row.at("lost"))};
 }
 
@@ -85,10 +88,10 @@ std::string Table(const Json& ledger, const std::vector<std::string>& titles, Ce
 }  // namespace
 
 std::string LedgerText(const Json& ledger, size_t width) {
-  std::string text = "samples: recorded = merged + in flight + quarantined + lost\n" +
-                     Table(ledger,
-                           {"recorded", "merged", "in flight", "quarantined", "lost", "imbalance"},
-                           StatisticsCells, width);
+  std::string text =
+      "samples: recorded = merged + in flight + quarantined + lost\n" +
+      Table(ledger, {"recorded", "merged", "in flight", "quarantined", "lost", "imbalance"},
+            StatisticsCells, width);
   text += "\nraw detail: written = archived + dropped + in flight\n" +
           Table(ledger, {"written", "archived", "in flight", "dropped", "imbalance"}, DetailCells,
                 width);

@@ -24,33 +24,24 @@ constexpr const char* kFooter =
     "Exit codes: 0 ok, 1 failed, 2 the command line was wrong (run: those of COMMAND).\n"
     "RINGSIDE_SERVER names the server that query, report and ledger ask.";
 
-// One line: what was wrong, and where its help is.
-std::string UsageMessage(const CLI::App& app, const CLI::Error& error) {
-  std::string command = "ringside";
-  for (const CLI::App* sub : app.get_subcommands()) {
-    command += " " + sub->get_name();
-  }
-  return error.what() + std::string(" (see ") + command + " --help)";
-}
-
-// CLI11 names what is missing or too much; unknown words are told apart here.
+// CLI11 says which rule was broken; people want to know which of their words did it.
 std::string Explain(const CLI::App& app, const CLI::Error& error) {
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
-    const std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty()) {
-      const bool flag = extras.front().starts_with("-");
-      const bool command = app.get_subcommands().empty() && !flag;
-      const char* kind = flag ? "option" : command ? "command" : "argument";
-      const CLI::ParseError named(std::string("unknown ") + kind + " " + extras.front(),
-                                  CLI::ExitCodes::ExtrasError);
-      return UsageMessage(app, named);
-    }
+  const int code = error.get_exit_code();
+  const auto commands = app.get_subcommands();
+  const bool missing_command =
+      code == static_cast<int>(CLI::ExitCodes::RequiredError) && commands.empty();
+  const std::vector<std::string> extras = app.remaining(true);
+  std::string text;
+  if (!extras.empty() &&
+      (missing_command || code == static_cast<int>(CLI::ExitCodes::ExtrasError))) {
+    const std::string& extra = extras.front();
+    const char* kind = missing_command ? "command " : "argument ";
+    text = "unknown " + ((extra.starts_with("-") ? "option " : kind) + extra);
+  } else {
+    text = missing_command ? "no command given" : error.what();
   }
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) &&
-      app.get_subcommands().empty()) {
-    return UsageMessage(app, CLI::ParseError("no command given", CLI::ExitCodes::RequiredError));
-  }
-  return UsageMessage(app, error);
+  return text + " (see ringside" + (commands.empty() ? "" : " " + commands.front()->get_name()) +
+         " --help)";
 }
 
 int Main(int argc, char** argv) {

@@ -1,13 +1,13 @@
 #include "cli/private_stack.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+
+#include <stdlib.h>
 
 #include "proto/segment_format.h"
 

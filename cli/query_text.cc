@@ -115,15 +115,19 @@ std::string BoundText(const Json& answer) {
   return fmt::format("percentiles ±{:.2f} %", bound->get<double>() * 100);
 }
 
+std::string TimeText(const Json& time) {
+  const std::string text = time.get<std::string>();
+  const auto unix_ns = aggregator::ParseUtc(text);
+  constexpr uint64_t kMillisecond = 1000000;
+  return unix_ns.ok() ? aggregator::FormatUtc(*unix_ns / kMillisecond * kMillisecond) : text;
+}
+
 std::string WindowText(const Json& window) {
-  const auto from = window.find("from");
-  const auto to = window.find("to");
-  if (from == window.end() || to == window.end() || !from->is_string() || !to->is_string()) {
-    return "no data yet";
-  }
-  std::string text = from->get<std::string>() + " to " + to->get<std::string>();
-  const auto begin = aggregator::ParseUtc(from->get<std::string>());
-  const auto end = aggregator::ParseUtc(to->get<std::string>());
+  const Json& from = window.at("from");
+  const Json& to = window.at("to");
+  std::string text = TimeText(from) + " to " + TimeText(to);
+  const auto begin = aggregator::ParseUtc(from.get<std::string>());
+  const auto end = aggregator::ParseUtc(to.get<std::string>());
   if (begin.ok() && end.ok() && *end > *begin) {
     constexpr uint64_t kSecond = 1000000000;
     const uint64_t seconds = (*end - *begin + kSecond / 2) / kSecond;

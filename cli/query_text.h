@@ -12,7 +12,9 @@ namespace ringside::cli {
 // `width`: columns of the terminal, 0 for no limit.
 std::string QueryText(const aggregator::Json& answer, size_t width);
 
-// "2024-05-31T12:00:00Z to 12:10:00Z (10m)": of an answer's window.
+// A time of an answer, to the millisecond.
+std::string TimeText(const aggregator::Json& time);
+// "2024-05-31T12:00:00.000Z to 2024-05-31T12:10:00.000Z (10m)": of an answer's window.
 std::string WindowText(const aggregator::Json& window);
 // "model=fast host=a".
 std::string LabelsText(const aggregator::Json& labels);

@@ -24,6 +24,9 @@ std::string UnitOfAttribute(std::string_view name) {
 }
 
 std::string ValueText(const Json& value) {
+  if (value.is_number_float()) {
+    return fmt::format("{:.4g}", value.get<double>());
+  }
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -36,9 +39,9 @@ std::string AttributesText(const Json& attributes) {
 }
 
 std::string TotalsText(const Json& totals) {
-  std::string text = fmt::format("{} requests, {} successful, {} failed\n",
-                                 totals.at("requests").dump(), totals.at("successful").dump(),
-                                 totals.at("failed").dump());
+  std::string text =
+      fmt::format("{} requests, {} successful, {} failed\n", totals.at("requests").dump(),
+                  totals.at("successful").dump(), totals.at("failed").dump());
   TextTable table;
   table.AddColumn("attribute", Align::kLeft);
   for (const char* title : {"mean", "min", "max", "sum"}) {
@@ -137,7 +140,8 @@ std::string StepsText(const Json& steps, size_t width) {
   for (const Json& step : steps) {
     std::string detail = AttributesText(step.at("attributes"));
     if (step.at("error").is_object()) {
-      detail = step.at("error").at("type").get<std::string>() + (detail.empty() ? "" : " ") + detail;
+      detail =
+          step.at("error").at("type").get<std::string>() + (detail.empty() ? "" : " ") + detail;
     }
     table.AddRow({step.at("name").get<std::string>(), NumberText(step, "duration", "s"),
                   aggregator::FormatValue(step.at("percent").get<double>() / 100, "%"), detail});
@@ -153,7 +157,7 @@ std::string RequestText(const Json& request, size_t width) {
     const std::string message = error.at("message").get<std::string>();
     result += message.empty() ? "" : ": " + message;
   }
-  std::string text = fmt::format("{}  {}  {}  {}\n", request.at("timestamp").get<std::string>(),
+  std::string text = fmt::format("{}  {}  {}  {}\n", TimeText(request.at("timestamp")),
                                  Title(request), NumberText(request, "duration", "s"), result);
   if (const std::string attributes = AttributesText(request.at("attributes"));
       !attributes.empty()) {

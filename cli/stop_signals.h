@@ -5,10 +5,10 @@
 #ifndef RINGSIDE_CLI_STOP_SIGNALS_H_
 #define RINGSIDE_CLI_STOP_SIGNALS_H_
 
-#include <signal.h>
-
 #include <chrono>
 #include <initializer_list>
+
+#include <signal.h>
 
 namespace ringside::cli {
 
@@ -22,7 +22,7 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
   struct Received {
-    int number = 0;             // 0: none within the time
+    int number = 0;              // 0: none within the time
     bool from_terminal = false;  // the kernel sent it to the whole foreground group
   };
   Received Wait(std::chrono::milliseconds timeout);

@@ -1,11 +1,11 @@
 #include "cli/text_table.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <numeric>
 #include <utility>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace ringside::cli {
 namespace {

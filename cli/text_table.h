@@ -26,7 +26,8 @@ class TextTable {
   void AddRow(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
-  // `max_width` 0: no limit. Left-aligned columns give way, the widest first; numbers are never cut.
+  // `max_width` 0: no limit. Left-aligned columns give way, the widest first; numbers are never
+  // cut.
   std::string Format(size_t max_width, std::string_view indent = "") const;
 
  private:

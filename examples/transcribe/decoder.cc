@@ -1,12 +1,12 @@
 #include "examples/transcribe/decoder.h"
 
-#include <pocketsphinx.h>
-#include <sphinxbase/err.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+
+#include <pocketsphinx.h>
+#include <sphinxbase/err.h>
 
 namespace transcribe {
 namespace {
@@ -76,8 +76,8 @@ Decoder::Decoder(const ModelConfig& config) {
   for (std::string& argument : arguments) {
     pointers.push_back(argument.data());
   }
-  config_ = cmd_ln_parse_r(nullptr, ps_args(), static_cast<int32>(pointers.size()),
-                           pointers.data(), TRUE);
+  config_ = cmd_ln_parse_r(nullptr, ps_args(), static_cast<int32>(pointers.size()), pointers.data(),
+                           TRUE);
   if (config_ == nullptr) {
     throw std::runtime_error("model " + config.name + ": pocketsphinx refuses its arguments");
   }

@@ -44,7 +44,8 @@ class Worker {
  public:
   explicit Worker(ModelConfig model)
       : model_(std::move(model)),
-        operation_("transcribe", ringside::Labels{{"model", model_.name}}) {}
+        labels_{{"model", model_.name}},
+        operation_("transcribe", labels_) {}
 
   // False when the file could not be transcribed, which is a result like any other.
   bool Transcribe(const std::string& path) {
@@ -73,7 +74,7 @@ class Worker {
   std::vector<std::string> Steps(const std::string& path, ringside::Request* request) {
     AudioFile audio;
     {
-      ringside::Stage stage = request->Stage("read_audio");
+      ringside::Stage stage = request->Stage("read_audio", labels_);
       try {
         audio = ReadAudioFile(path);
       } catch (const AudioError& error) {
@@ -83,15 +84,15 @@ class Worker {
       request->Set({"size_bytes", audio.size_bytes}).Set({"audio_seconds", audio.Seconds()});
     }
     // Loaded with the first file: the slowest request of a worker is its first one.
-    request->Next("model_loading");
+    request->Next("model_loading", labels_);
     if (!decoder_) {
       decoder_.emplace(model_);
     }
-    request->Next("decode");
+    request->Next("decode", labels_);
     const Clock::time_point start = Clock::now();
     const std::string text = decoder_->Decode(audio);
     request->Value("real_time_factor", SecondsSince(start) / audio.Seconds(), "1");
-    request->Next("post_processing");
+    request->Next("post_processing", labels_);
     std::vector<std::string> words = Words(text);
     request->Value("words", static_cast<double>(words.size()), "{word}");
     if (const auto transcript = FindTranscript(path)) {
@@ -108,6 +109,7 @@ class Worker {
   }
 
   ModelConfig model_;
+  ringside::Labels labels_;  // refers to model_
   ringside::Operation operation_;
   std::optional<Decoder> decoder_;
 };

@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
   const ringside::Operation operation{"transcribe", ringside::Labels{{"model", "base"}}};
   for (long i = 0; i < requests; ++i) {
     const std::string file = "call-" + std::to_string(i) + ".wav";
-    ringside::Request request{operation, ringside::Attributes{{"file", file}, {"size_bytes", 1000}}};
+    ringside::Request request{operation,
+                              ringside::Attributes{{"file", file}, {"size_bytes", 1000}}};
     request.Next("decode");
     request.Next("post_processing");
     if (i < failed) request.Fail("timeout", "no answer");

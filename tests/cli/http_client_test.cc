@@ -1,16 +1,15 @@
 #include "cli/http_client.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <string>
 #include <thread>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace ringside::cli {
 namespace {
@@ -107,12 +106,12 @@ TEST(ParseHttpUrl, TakesWhatPeopleWrite) {
     const char* text;
     const char* expected;
   };
-  for (const Case& c : {Case{"http://127.0.0.1:7751", "http://127.0.0.1:7751"},
-                        Case{"localhost:80/", "http://localhost:80"},
-                        Case{"ringside.example", "http://ringside.example:7751"},
-                        Case{"http://h/base/", "http://h:7751/base"},
-                        Case{"[::1]:9000", "http://[::1]:9000"},
-                        Case{"http://[::1]", "http://[::1]:7751"}}) {
+  for (const Case& c :
+       {Case{"http://127.0.0.1:7751", "http://127.0.0.1:7751"},
+        Case{"localhost:80/", "http://localhost:80"},
+        Case{"ringside.example", "http://ringside.example:7751"},
+        Case{"http://h/base/", "http://h:7751/base"}, Case{"[::1]:9000", "http://[::1]:9000"},
+        Case{"http://[::1]", "http://[::1]:7751"}}) {
     const auto url = ParseHttpUrl(c.text);
     ASSERT_TRUE(url.ok()) << c.text << ": " << url.message();
     EXPECT_EQ(url->ToString(), c.expected) << c.text;
