@@ -174,3 +174,9 @@ def nearest_rank(values, q):
     ordered = sorted(values)
     rank = max(1, -(-int(q * len(ordered) * 10**9) // 10**9))
     return ordered[rank - 1]
+
+
+def assert_ledger_balances(stack):
+    ledger = wait_until(stack.ledger, 20, "ledger")
+    wait_until(lambda: stack.ledger()["balanced"], 15, lambda: stack.ledger())
+    return ledger
