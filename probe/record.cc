@@ -68,24 +68,19 @@ void Stamp(const Segment& segment, Form form, const Series& series, Sample* samp
   Lane& lane = current_lane;
   Segment* segment = nullptr;
   const Way way = Enter(lane, &segment);
-  if (segment != nullptr) Stamp(*segment, form, series, &sample);
-  switch (way) {
-    case Way::kOwnLane:
-      if (const BlockRef* ref = FindRef(lane, series)) {
-        const BusyMark busy{lane};
-        RecordInOwnLane(lane, form, *ref, sample);
-        return;
-      }
-      [[fallthrough]];
-    case Way::kSharedLane:
-      RecordInSharedLane(*segment, form, series, sample);
-      return;
-    case Way::kLost:
-      Process::CountLost(proto::LossReason::kNoSegment);
-      return;
-    case Way::kOff:
-      return;
+  if (way == Way::kOff) return;
+  if (segment == nullptr) {
+    Process::CountLost(proto::LossReason::kNoSegment);
+    return;
   }
+  Stamp(*segment, form, series, &sample);
+  const BlockRef* ref = way == Way::kOwnLane ? FindRef(lane, series) : nullptr;
+  if (ref == nullptr) {
+    RecordInSharedLane(*segment, form, series, sample);
+    return;
+  }
+  const BusyMark busy{lane};
+  RecordInOwnLane(lane, form, *ref, sample);
 }
 
 [[gnu::cold]] uint64_t CountNegativeClock() noexcept {
