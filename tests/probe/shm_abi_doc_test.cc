@@ -1,6 +1,5 @@
-// docs/shm-abi.md is the truth about the layout: each of its tables is compared with the compiler's.
-#include <gtest/gtest.h>
-
+// docs/shm-abi.md is the truth about the layout: each of its tables is compared with the
+// compiler's.
 #include <cstddef>
 #include <fstream>
 #include <map>
@@ -8,6 +7,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "proto/segment_format.h"
 
@@ -36,31 +37,54 @@ struct Table {
   }
 };
 
-#define FIELD(type, name) {#name, {offsetof(type, name), sizeof(type::name)}}
+#define FIELD(type, name)                               \
+  {                                                     \
+#name, { offsetof(type, name), sizeof(type::name) } \
+  }
 
 const std::map<std::string, Table>& Compiled() {
   static const std::map<std::string, Table> kTables = {
       {"SegmentHeader",
        {sizeof(SegmentHeader),
-        {FIELD(SegmentHeader, magic), FIELD(SegmentHeader, major_version),
-         FIELD(SegmentHeader, minor_version), FIELD(SegmentHeader, oldest_compatible_minor),
-         FIELD(SegmentHeader, reserved0), FIELD(SegmentHeader, header_bytes),
-         FIELD(SegmentHeader, feature_bits), FIELD(SegmentHeader, ready),
-         FIELD(SegmentHeader, pid_namespace), FIELD(SegmentHeader, uuid), FIELD(SegmentHeader, pid),
-         FIELD(SegmentHeader, created_unix_ns), FIELD(SegmentHeader, clock_kind),
-         FIELD(SegmentHeader, reserved2), FIELD(SegmentHeader, ns_per_tick_q32),
-         FIELD(SegmentHeader, anchor_ticks), FIELD(SegmentHeader, anchor_unix_ns),
-         FIELD(SegmentHeader, geometry), FIELD(SegmentHeader, service_offset),
-         FIELD(SegmentHeader, service_bytes), FIELD(SegmentHeader, command_offset),
-         FIELD(SegmentHeader, command_bytes), FIELD(SegmentHeader, labels_offset),
-         FIELD(SegmentHeader, labels_bytes), FIELD(SegmentHeader, probe_version_offset),
-         FIELD(SegmentHeader, probe_version_bytes), FIELD(SegmentHeader, control),
-         FIELD(SegmentHeader, series_count), FIELD(SegmentHeader, strings_used),
-         FIELD(SegmentHeader, lanes_used), FIELD(SegmentHeader, slots_used),
-         FIELD(SegmentHeader, pool_used), FIELD(SegmentHeader, lost),
-         FIELD(SegmentHeader, dropped), FIELD(SegmentHeader, clamped),
-         FIELD(SegmentHeader, negative_clock), FIELD(SegmentHeader, coarse_samples),
-         FIELD(SegmentHeader, overflow_series), FIELD(SegmentHeader, requests_started),
+        {FIELD(SegmentHeader, magic),
+         FIELD(SegmentHeader, major_version),
+         FIELD(SegmentHeader, minor_version),
+         FIELD(SegmentHeader, oldest_compatible_minor),
+         FIELD(SegmentHeader, reserved0),
+         FIELD(SegmentHeader, header_bytes),
+         FIELD(SegmentHeader, feature_bits),
+         FIELD(SegmentHeader, ready),
+         FIELD(SegmentHeader, pid_namespace),
+         FIELD(SegmentHeader, uuid),
+         FIELD(SegmentHeader, pid),
+         FIELD(SegmentHeader, created_unix_ns),
+         FIELD(SegmentHeader, clock_kind),
+         FIELD(SegmentHeader, reserved2),
+         FIELD(SegmentHeader, ns_per_tick_q32),
+         FIELD(SegmentHeader, anchor_ticks),
+         FIELD(SegmentHeader, anchor_unix_ns),
+         FIELD(SegmentHeader, geometry),
+         FIELD(SegmentHeader, service_offset),
+         FIELD(SegmentHeader, service_bytes),
+         FIELD(SegmentHeader, command_offset),
+         FIELD(SegmentHeader, command_bytes),
+         FIELD(SegmentHeader, labels_offset),
+         FIELD(SegmentHeader, labels_bytes),
+         FIELD(SegmentHeader, probe_version_offset),
+         FIELD(SegmentHeader, probe_version_bytes),
+         FIELD(SegmentHeader, control),
+         FIELD(SegmentHeader, series_count),
+         FIELD(SegmentHeader, strings_used),
+         FIELD(SegmentHeader, lanes_used),
+         FIELD(SegmentHeader, slots_used),
+         FIELD(SegmentHeader, pool_used),
+         FIELD(SegmentHeader, lost),
+         FIELD(SegmentHeader, dropped),
+         FIELD(SegmentHeader, clamped),
+         FIELD(SegmentHeader, negative_clock),
+         FIELD(SegmentHeader, coarse_samples),
+         FIELD(SegmentHeader, overflow_series),
+         FIELD(SegmentHeader, requests_started),
          FIELD(SegmentHeader, requests_ended)}}},
       {"Geometry",
        {sizeof(Geometry),
@@ -97,8 +121,7 @@ const std::map<std::string, Table>& Compiled() {
          FIELD(BlockHead, sign_count), FIELD(BlockHead, sum), FIELD(BlockHead, zero_count),
          FIELD(BlockHead, extremes), FIELD(BlockHead, last), FIELD(BlockHead, last_ticks),
          FIELD(BlockHead, reserved)}}},
-      {"BlockTable",
-       {sizeof(BlockTable), {FIELD(BlockTable, page), FIELD(BlockTable, coarse)}}},
+      {"BlockTable", {sizeof(BlockTable), {FIELD(BlockTable, page), FIELD(BlockTable, coarse)}}},
       {"TimingRecord",
        {sizeof(TimingRecord),
         {FIELD(TimingRecord, start_ticks), FIELD(TimingRecord, value), FIELD(TimingRecord, series),
