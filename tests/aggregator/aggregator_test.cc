@@ -250,7 +250,8 @@ TEST_F(AggregatorTest, Malicious_FramesAreDroppedAndGoodAgentsServed) {
   }
   ASSERT_TRUE(Until([&] {
     const IntakeCounters& counters = aggregator_->intake_counters();
-    // The two empty frames are not handed on; a flip of the minor version leaves the batch as it is.
+    // The two empty frames are not handed on; a flip of the minor version leaves the batch as it
+    // is.
     return counters.bad_frames + counters.refused + counters.batches + counters.duplicates + 2 >=
            sent;
   }));
