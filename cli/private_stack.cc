@@ -5,9 +5,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "proto/segment_format.h"
 
@@ -17,6 +21,24 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kSegmentParent = "/dev/shm";
+constexpr std::string_view kPrefix = "ringside-run-";
+
+// Only what is ours, and whose maker is gone; one that has no file yet is just being made.
+void RemoveAbandoned(const fs::path& parent) {
+  std::error_code error;
+  std::vector<fs::path> abandoned;
+  for (const fs::directory_entry& entry : fs::directory_iterator(parent, error)) {
+    struct stat status {};
+    if (entry.path().filename().string().starts_with(kPrefix) &&
+        lstat(entry.path().c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+        status.st_uid == geteuid() && RunningFile::IsAbandoned(entry.path())) {
+      abandoned.push_back(entry.path());
+    }
+  }
+  for (const fs::path& path : abandoned) {
+    fs::remove_all(path, error);
+  }
+}
 
 // The archive of a run is that of one run only.
 proto::Status CheckKeep(const std::string& keep) {
@@ -45,13 +67,14 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 proto::Status TemporaryDirectory::Make(const std::string& parent) {
-  std::string name = fs::path(parent) / "ringside-run-XXXXXX";
+  RemoveAbandoned(parent);
+  std::string name = fs::path(parent) / (std::string(kPrefix) + "XXXXXX");
   if (mkdtemp(name.data()) == nullptr) {
     return proto::Status::Error("no directory for the run in " + parent + ": " +
                                 std::strerror(errno));
   }
   path_ = name;
-  return {};
+  return alive_.Claim(path_);
 }
 
 proto::Status PrivateStack::Start(const std::string& keep) {

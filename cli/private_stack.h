@@ -5,12 +5,14 @@
 
 #include <string>
 
+#include "cli/running_file.h"
 #include "cli/services.h"
 #include "proto/status.h"
 
 namespace ringside::cli {
 
-// A directory that is removed with all it holds.
+// A directory that is removed with all it holds. What a killed process could not remove, the next
+// one does: a locked file in it says whether its maker lives.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() = default;
@@ -18,12 +20,13 @@ class TemporaryDirectory {
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
-  // <parent>/ringside-run-XXXXXX, mode 0700.
+  // <parent>/ringside-run-XXXXXX, mode 0700. Removes abandoned ones in the same parent.
   proto::Status Make(const std::string& parent);
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
+  RunningFile alive_;
 };
 
 class PrivateStack {

@@ -82,6 +82,20 @@ proto::Status RunningFile::Claim(const std::string& data_dir) {
   }
 }
 
+bool RunningFile::IsAbandoned(const std::string& directory) {
+  const std::string path = std::filesystem::path(directory) / kFileName;
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) {
+    return false;
+  }
+  // Empty: just being made, not locked yet. Our trying the lock must not make its owner fail.
+  char first = 0;
+  const bool announced = pread(descriptor, &first, 1, 0) == 1;
+  const bool abandoned = announced && flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+  close(descriptor);
+  return abandoned;
+}
+
 proto::Status RunningFile::Announce(const std::string& url) {
   const std::string text =
       "pid " + std::to_string(getpid()) + (url.empty() ? url : ", " + url) + "\n";

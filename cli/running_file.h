@@ -19,6 +19,8 @@ class RunningFile {
   // Makes the directory (0700) where it is missing. An error when another process holds it:
   // "already running, pid 12, http://127.0.0.1:7751 ...".
   proto::Status Claim(const std::string& data_dir);
+  // Whether somebody who is gone has claimed this directory.
+  static bool IsAbandoned(const std::string& directory);
   // What the next claimant is told.
   proto::Status Announce(const std::string& url);
 

@@ -1,6 +1,7 @@
 """`ringside run -- COMMAND`: the command behaves as without it, and nothing is left behind."""
 
 import json
+import os
 import signal
 import time
 
@@ -110,6 +111,18 @@ def test_many_processes_of_one_command_are_all_counted(cli, worker):
     result = cli.run("run", "--", "sh", "-c", f"for i in 1 2 3 4; do {worker} 25 0 & done; wait")
     assert result.returncode == 0
     assert "100 requests, 100 successful, 0 failed" in result.stderr
+
+
+def test_what_a_killed_run_left_the_next_one_removes(cli):
+    before = cli.left_behind()
+    killed = cli.start("run", "--", "sh", "-c", "echo $$; exec sleep 60")
+    orphan = int(killed.stdout.readline())
+    killed.kill()
+    killed.wait()
+    os.kill(orphan, signal.SIGKILL)
+    assert len(cli.left_behind()) == len(before) + 2
+    assert cli.run("run", "--", "true").returncode == 0
+    assert cli.left_behind() == before
 
 
 def test_it_does_not_wait_for_what_the_command_left_running(cli):
