@@ -38,14 +38,14 @@ bool ParseStat(const std::string& text, ProcessStat* stat) {
 }
 
 int64_t CpuFixed(uint64_t ticks) {
-  static const auto ticks_per_second = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
-  return static_cast<int64_t>((ticks << -kFineResolution) / ticks_per_second);
+  static const auto kTicksPerSecond = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  return static_cast<int64_t>((ticks << -kFineResolution) / kTicksPerSecond);
 }
 
 }  // namespace
 
 void ProcessSampler::Sample(const SampleContext& context, std::vector<proto::SeriesDelta>* out) {
-  static const auto page_bytes = static_cast<int64_t>(sysconf(_SC_PAGESIZE));
+  static const auto kPageBytes = static_cast<int64_t>(sysconf(_SC_PAGESIZE));
   std::map<uint64_t, Seen> seen;
   for (const SampledProcess& process : context.processes) {
     if (seen.count(process.pid) != 0) continue;
@@ -56,7 +56,7 @@ void ProcessSampler::Sample(const SampleContext& context, std::vector<proto::Ser
     const auto add = [&](const char* path, const char* unit, int64_t value) {
       out->push_back(GaugeSample(path, unit, labels, value, context.now_unix_ns));
     };
-    add("process.rss", "By", static_cast<int64_t>(stat.rss_pages) * page_bytes);
+    add("process.rss", "By", static_cast<int64_t>(stat.rss_pages) * kPageBytes);
     add("process.threads", "{thread}", static_cast<int64_t>(stat.threads));
     const auto before = seen_.find(process.pid);
     if (before != seen_.end() && before->second.start_ticks == stat.start_ticks) {

@@ -195,7 +195,7 @@ Status Producer::ReadLanes(SegmentUse* use) {
     lanes_ = std::make_unique<proto::Lane[]>(lanes);
     lanes_capacity_ = lanes;
   }
-  const Status status =
+  Status status =
       segment_->Read(segment_->geometry().lanes_offset, lanes * sizeof(proto::Lane), lanes_.get());
   if (!status) return status;
   std::atomic_thread_fence(std::memory_order_acquire);
@@ -300,7 +300,7 @@ Status Producer::DrainRings(const CloseContext& context, const TickMapper& clock
   const SlotImage& valid = baseline_->valid();
   const SlotImage& idle = baseline_->idle();
   for (uint32_t lane = 0; lane < idle.head->lanes_used; ++lane) {
-    const Status status =
+    Status status =
         drain.Drain(lane, lanes_[lane], valid.cursors[lane], &idle.cursors[lane], detail);
     if (!status) return status;
   }

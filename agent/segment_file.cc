@@ -243,7 +243,7 @@ Result<bool> SegmentFile::Equals(uint64_t offset, size_t size, const void* image
   const auto* const expected = static_cast<const std::byte*>(image);
   const std::byte* const source = whole_.data() + offset;
   bool equal = true;
-  const Status status = Walk(
+  Status status = Walk(
       offset, size,
       [&](uint64_t at, uint64_t count) {
         bool same = false;

@@ -47,7 +47,7 @@ Status TakeSnapshot(const SegmentFile& segment, const SegmentUse& use, const Slo
   const proto::Geometry& g = segment.geometry();
   for (uint32_t lane = 0; lane < use.lanes_used; ++lane) {
     uint32_t* row = idle.directory + uint64_t{lane} * idle.series_capacity;
-    const Status status = segment.Read(RowOffset(g, lane), RowBytes(use.series_count), row);
+    Status status = segment.Read(RowOffset(g, lane), RowBytes(use.series_count), row);
     if (!status) return status;
   }
   // SYNC block-publish (agent): the rows first, then the blocks they name, which were filled

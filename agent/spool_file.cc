@@ -201,7 +201,7 @@ Status SpoolFile::Append(uint64_t first_sequence, const std::vector<std::string>
   FailPoint("spool.partial");
   written = written && WriteAll(fd_.get(), entry.data() + half, entry.size() - half, end_ + half);
   if (!written) {
-    const Status status = FileError(number(), "append");
+    Status status = FileError(number(), "append");
     if (Status cut = CutTail(); !cut) return cut;
     return status;
   }

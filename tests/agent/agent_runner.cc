@@ -19,6 +19,10 @@ void OnTerminate(int) { stop.store(true, std::memory_order_relaxed); }
 int main(int argc, char** argv) {
   if (argc != 6) return 2;
   signal(SIGTERM, OnTerminate);
+  sigset_t terminate;
+  sigemptyset(&terminate);
+  sigaddset(&terminate, SIGTERM);
+  sigprocmask(SIG_UNBLOCK, &terminate, nullptr);  // the test keeps it back until here
   ringside::agent::AgentConfig config;
   config.directory = argv[1];
   config.state_dir = argv[2];
