@@ -127,7 +127,7 @@ TEST_F(Fork, Vfork_ChildCountsAsItsParent) {
   const pid_t parent = Start([] {
     const Operation operation{"work"};
     operation.Record(nanoseconds{1});
-    const pid_t pid = vfork();
+    const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): the case
     if (pid == 0) _exit(0);
     REQUIRE(Wait(pid) == 0);
     operation.Record(nanoseconds{1});
@@ -191,7 +191,7 @@ TEST_F(Fork, Chain_OfForksKeepsOneMappingEach) {
 
 TEST_F(Fork, Signal_ThatForksOutOfARecordHarmsNobody) {
   const pid_t parent = Start([] {
-    static const Operation operation{"work"};
+    static Operation operation{"work"};
     static std::atomic<int> forks{0};
     operation.Record(nanoseconds{1});
     struct sigaction action {};

@@ -67,6 +67,7 @@ TEST_P(Kill, Record_IsWithinOneOfTheOracle) {
   const int seed = GetParam();
   const pid_t pid = Start([&] {
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([this, seed, t] { Work(seed, t, &rows_[t]); });
     }

@@ -315,6 +315,7 @@ TEST_F(Life, Tmpfs_FullWhileRecordingHarmsNobody) {
       operation.With(Labels{{"n", label}}).Record(nanoseconds{int64_t{1} << (i % 40)});
     }
     std::vector<std::thread> threads;
+    threads.reserve(8);
     for (int t = 0; t < 8; ++t) {
       threads.emplace_back([&operation] {
         for (int i = 1; i <= 1000; ++i) operation.Record(nanoseconds{i});
@@ -433,7 +434,7 @@ TEST_F(Life, Pool_ExhaustedIsCoarseAndExact) {
   const auto segment = Segment();
   const SeriesTotals totals = segment->Totals("work");
   EXPECT_EQ(totals.count, 320'000u);
-  EXPECT_EQ(totals.sum, 8u * 1000u * ((uint64_t{1} << 40) - 1));
+  EXPECT_EQ(totals.sum, uint64_t{8000} * ((uint64_t{1} << 40) - 1));
   EXPECT_EQ(totals.coarse_count, segment->header().coarse_samples.load());
 }
 
@@ -463,7 +464,7 @@ TEST_F(Life, Names_AreCutAtTheirLimits) {
 
 TEST_F(Life, Signal_ReenteredRecordsAreCountedInTheSharedLane) {
   const pid_t pid = Start([] {
-    static const Operation operation{"work"};
+    static Operation operation{"work"};
     static std::atomic<uint64_t> in_handler{0};
     operation.Record(nanoseconds{1});
     struct sigaction action {};
