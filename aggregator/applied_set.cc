@@ -73,8 +73,8 @@ void AppliedSets::Merge(const AppliedSets& other) {
   for (const auto& [key, entry] : other.entries_) Restore(key, entry);
 }
 
-void AppliedSets::Restore(const Key& key, Entry entry) {
-  auto [found, is_new] = entries_.try_emplace(key, std::move(entry));
+void AppliedSets::Restore(const Key& key, const Entry& entry) {
+  auto [found, is_new] = entries_.try_emplace(key, entry);
   if (is_new) return;
   found->second.set.Merge(entry.set);
   found->second.active_unix_ns = std::max(found->second.active_unix_ns, entry.active_unix_ns);

@@ -66,7 +66,7 @@ class AppliedSets {
   uint64_t Contiguous(const proto::Uuid& agent, uint64_t epoch) const;
 
   void Merge(const AppliedSets& other);
-  void Restore(const Key& key, Entry entry);
+  void Restore(const Key& key, const Entry& entry);
   // Forgets epochs that are closed; returns how many.
   size_t CloseIdle(uint64_t now_unix_ns);
 

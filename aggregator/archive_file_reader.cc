@@ -214,7 +214,7 @@ std::optional<ArchiveHead> PeekHead(const std::string& directory, const ArchiveF
   const std::string path = directory + "/" + name.FileName();
   std::string bytes;
   std::string error;
-  for (uint64_t limit = 64 * 1024;; limit *= 16) {
+  for (uint64_t limit = uint64_t{64} << 10;; limit *= 16) {
     if (!ReadWholeFile(path, limit, &bytes, &error)) return std::nullopt;
     const size_t size = bytes.size() - ArchiveParser::kPadding;
     const size_t newline = bytes.find('\n');

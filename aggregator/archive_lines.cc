@@ -10,11 +10,11 @@ namespace {
 // Buckets are written as runs of neighbours; so many empty ones in a row end a run.
 constexpr int32_t kRunGap = 4;
 
-template <size_t kCount>
-void AppendReasons(std::string_view key, const std::array<uint64_t, kCount>& counts,
-                   const std::array<const char*, kCount>& names, JsonObject* object) {
+template <size_t Count>
+void AppendReasons(std::string_view key, const std::array<uint64_t, Count>& counts,
+                   const std::array<const char*, Count>& names, JsonObject* object) {
   JsonObject reasons(object->Key(key));
-  for (size_t i = 0; i < kCount; ++i) {
+  for (size_t i = 0; i < Count; ++i) {
     if (counts[i] != 0) reasons.Integer(names[i], counts[i]);
   }
   reasons.Close();

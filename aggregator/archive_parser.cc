@@ -11,14 +11,13 @@ namespace {
 
 static_assert(ArchiveParser::kPadding >= simdjson::SIMDJSON_PADDING);
 
-template <size_t kCount>
+template <size_t Count>
 bool ReadReasons(JsonFields* fields, std::string_view key,
-                 const std::array<const char*, kCount>& names,
-                 std::array<uint64_t, kCount>* counts) {
+                 const std::array<const char*, Count>& names, std::array<uint64_t, Count>* counts) {
   JsonFields::Object reasons;
   if (!fields->Get(key, &reasons)) return false;
   JsonFields members(reasons);
-  for (size_t i = 0; i < kCount; ++i) {
+  for (size_t i = 0; i < Count; ++i) {
     if (!members.GetOptional(names[i], &(*counts)[i])) return fields->Fail(key, members.error());
   }
   return true;
@@ -177,7 +176,7 @@ bool ReadApplied(JsonFields* f, AppliedSets* applied) {
       }
       entry.set.AddRange(first, last);
     }
-    applied->Restore(key, std::move(entry));
+    applied->Restore(key, entry);
   }
   return true;
 }

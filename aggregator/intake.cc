@@ -180,9 +180,9 @@ void Intake::Acknowledge(const std::string& route, const proto::BatchId& id) {
 
 void Intake::SendAcks() {
   for (const auto& [to, sequences] : acks_) {
-    const auto& [route, key] = to;
-    const auto send = [&](uint64_t first, uint64_t last) {
-      receiver_->Send(route, proto::EncodeAck(key.first, {key.second, first, last}));
+    const auto send = [this, &to = to](uint64_t first, uint64_t last) {
+      const auto& [agent, epoch] = to.second;
+      receiver_->Send(to.first, proto::EncodeAck(agent, {epoch, first, last}));
     };
     if (sequences.Contiguous() != 0) send(1, sequences.Contiguous());
     for (const auto& [first, last] : sequences.ranges()) send(first, last);

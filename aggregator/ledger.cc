@@ -13,23 +13,23 @@ constexpr uint64_t kFoldEveryNs = 10ull * 1000000000ull;
 constexpr size_t kBaseline = static_cast<size_t>(proto::LossReason::kBaseline);
 constexpr size_t kQuarantined = static_cast<size_t>(proto::LossReason::kQuarantined);
 
-template <size_t kCount>
-uint64_t Sum(const std::array<uint64_t, kCount>& counts) {
+template <size_t Count>
+uint64_t Sum(const std::array<uint64_t, Count>& counts) {
   uint64_t sum = 0;
   for (uint64_t count : counts) sum += count;
   return sum;
 }
 
-template <size_t kCount>
-void AddTo(const std::array<uint64_t, kCount>& counts, std::array<uint64_t, kCount>* sums) {
-  for (size_t i = 0; i < kCount; ++i) (*sums)[i] += counts[i];
+template <size_t Count>
+void AddTo(const std::array<uint64_t, Count>& counts, std::array<uint64_t, Count>* sums) {
+  for (size_t i = 0; i < Count; ++i) (*sums)[i] += counts[i];
 }
 
-template <size_t kCount>
-nlohmann::json ReasonsToJson(const std::array<uint64_t, kCount>& counts,
-                             const std::array<const char*, kCount>& names) {
+template <size_t Count>
+nlohmann::json ReasonsToJson(const std::array<uint64_t, Count>& counts,
+                             const std::array<const char*, Count>& names) {
   nlohmann::json reasons = nlohmann::json::object();
-  for (size_t i = 0; i < kCount; ++i) reasons[names[i]] = counts[i];
+  for (size_t i = 0; i < Count; ++i) reasons[names[i]] = counts[i];
   return reasons;
 }
 

@@ -25,7 +25,7 @@ class ArchiveSchemaTest : public testing::Test {
   ~ArchiveSchemaTest() override { fs::remove_all(directory_); }
 
   void WriteArchive() {
-    ArchiveWriter writer({directory_, 16 * 1024}, {});
+    ArchiveWriter writer({directory_, uint64_t{16} << 10}, {});
     AppliedSets applied;
     for (uint64_t seed = 1; seed <= 3; ++seed) {
       RandomAgent agent(seed);
@@ -45,9 +45,9 @@ class ArchiveSchemaTest : public testing::Test {
   // The validator's exit status; its words are in `output_`.
   int Validate(const std::string& files) {
     const std::string source = RINGSIDE_SOURCE;
-    const std::string command = "python3 " + source + "/tests/aggregator/validate_archive.py " +
-                                source + "/docs/archive-schema.json " + files + " > " + directory_ +
-                                "/output 2>&1";
+    const std::string command =
+        RINGSIDE_PYTHON " " + source + "/tests/aggregator/validate_archive.py " + source +
+        "/docs/archive-schema.json " + files + " > " + directory_ + "/output 2>&1";
     const int status = std::system(command.c_str());
     output_ = ReadText(directory_ + "/output");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
