@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include <poll.h>
 #include <zmq.h>
+
+#include "proto/loopback.h"
 
 namespace ringside::agent {
 namespace {
@@ -25,6 +28,14 @@ constexpr uint64_t kAckTimeoutNs = 5000 * kMillisecond;
 constexpr size_t kWindowFrames = 64;
 constexpr int kHighWaterMark = 128;
 constexpr int kReceiveBatch = 256;
+
+bool StaysHere(std::string_view endpoint) {
+  constexpr std::string_view kTcp = "tcp://";
+  if (endpoint.substr(0, 6) == "ipc://") return true;
+  if (endpoint.substr(0, kTcp.size()) != kTcp) return false;
+  const std::string_view host = endpoint.substr(kTcp.size(), endpoint.rfind(':') - kTcp.size());
+  return proto::IsLoopbackHost(host);
+}
 
 }  // namespace
 
@@ -47,6 +58,11 @@ Uplink::~Uplink() = default;
 
 Result<std::unique_ptr<Uplink>> Uplink::Open(const std::string& endpoint, proto::Hello identity,
                                              Spool* spool) {
+  if (!StaysHere(endpoint)) {
+    return Status::Error("--aggregator " + endpoint +
+                         ": connections are not authenticated yet, so only loopback "
+                         "(tcp://127.0.0.1:PORT, or a tunnel to it) and ipc:// are allowed");
+  }
   std::unique_ptr<Uplink> uplink(new Uplink(std::move(identity), spool));
   uplink->endpoint_ = endpoint;
   if (Status s = uplink->Connect(endpoint); !s) return s;

@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <string_view>
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "aggregator/unique_fd.h"
+#include "proto/loopback.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -22,14 +22,6 @@ constexpr std::string_view kIpc = "ipc://";
 
 proto::Status Refuse(const std::string& endpoint, const std::string& why) {
   return proto::Status::Error("--listen " + endpoint + ": " + why);
-}
-
-bool IsLoopback(const std::string& host) {
-  in_addr address{};
-  if (inet_pton(AF_INET, host.c_str(), &address) == 1) {
-    return (ntohl(address.s_addr) >> 24) == 127;
-  }
-  return host == "[::1]";
 }
 
 bool IsPort(std::string_view text) {
@@ -47,7 +39,7 @@ proto::Result<std::string> CheckTcp(const std::string& endpoint) {
   }
   std::string host = address.substr(0, colon);
   if (host == "localhost") host = "127.0.0.1";
-  if (!IsLoopback(host)) {
+  if (!proto::IsLoopbackHost(host)) {
     return Refuse(endpoint,
                   "connections are not authenticated yet, so only loopback is allowed "
                   "(tcp://127.0.0.1:PORT, or a tunnel to it)");

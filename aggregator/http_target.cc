@@ -3,7 +3,7 @@
 #include <charconv>
 #include <optional>
 
-#include <arpa/inet.h>
+#include "proto/loopback.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -100,14 +100,7 @@ proto::Result<HostPort> ParseHostPort(std::string_view text) {
   return parsed;
 }
 
-bool IsLoopback(std::string_view host) {
-  const std::string name = Lower(host);
-  if (name == "localhost") return true;
-  in_addr v4{};
-  if (inet_pton(AF_INET, name.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6{};
-  return inet_pton(AF_INET6, name.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
+bool IsLoopback(std::string_view host) { return proto::IsLoopbackHost(Lower(host)); }
 
 bool IsLoopbackHostHeader(std::string_view host_header) {
   std::string_view host;

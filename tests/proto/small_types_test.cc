@@ -6,12 +6,23 @@
 #include <gtest/gtest.h>
 
 #include "proto/checksum.h"
+#include "proto/loopback.h"
 #include "proto/loss.h"
 #include "proto/series.h"
 #include "proto/status.h"
 
 namespace ringside::proto {
 namespace {
+
+TEST(Loopback_Host, IsALiteralOrLocalhost) {
+  for (const char* host : {"127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost"}) {
+    EXPECT_TRUE(IsLoopbackHost(host)) << host;
+  }
+  for (const char* host : {"0.0.0.0", "10.0.0.1", "*", "", "[]", "::", "127.0.0.1.example.org",
+                           "localhost.example.org", "128.0.0.1", "::ffff:10.0.0.1"}) {
+    EXPECT_FALSE(IsLoopbackHost(host)) << host;
+  }
+}
 
 TEST(Status_Ok, HasNoMessage) {
   EXPECT_TRUE(Status().ok());
