@@ -1,6 +1,8 @@
 #include "aggregator/aggregator.h"
 
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -55,7 +57,7 @@ class Aggregator::Impl {
   proto::Status Start();
   int DoWork(uint64_t now_unix_ns);
   void Stop();
-  void Wait() { receiver_->Wait(kIdleWaitMs); }
+  void Wait();
 
   const Receiver* receiver() const { return receiver_.get(); }
   const HttpServer* http() const { return http_.get(); }
@@ -156,6 +158,12 @@ int Aggregator::Impl::DoWork(uint64_t now_unix_ns) {
     ++work;
   }
   return work;
+}
+
+void Aggregator::Impl::Wait() {
+  if (intake_->status().ok()) return receiver_->Wait(kIdleWaitMs);
+  // Frames wait and may not be taken: the socket would wake us at once, again and again.
+  std::this_thread::sleep_for(std::chrono::milliseconds(kIdleWaitMs));
 }
 
 void Aggregator::Impl::Stop() {

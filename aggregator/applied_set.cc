@@ -81,22 +81,15 @@ void AppliedSets::Restore(const Key& key, const Entry& entry) {
 }
 
 size_t AppliedSets::CloseIdle(uint64_t now_unix_ns) {
-  size_t closed = 0;
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    const auto& [agent, epoch] = it->first;
-    bool has_newer = false;
-    for (auto other = entries_.lower_bound({agent, 0});
-         other != entries_.end() && other->first.first == agent; ++other) {
-      has_newer |= other->second.active_unix_ns > it->second.active_unix_ns;
-    }
-    if (has_newer && it->second.active_unix_ns + kCloseAfterNs < now_unix_ns) {
-      it = entries_.erase(it);
-      ++closed;
-    } else {
-      ++it;
-    }
+  std::map<proto::Uuid, uint64_t> newest;  // by agent
+  for (const auto& [key, entry] : entries_) {
+    uint64_t& active = newest[key.first];
+    active = std::max(active, entry.active_unix_ns);
   }
-  return closed;
+  return std::erase_if(entries_, [&](const auto& row) {
+    const uint64_t active = row.second.active_unix_ns;
+    return active < newest[row.first.first] && active + kCloseAfterNs < now_unix_ns;
+  });
 }
 
 }  // namespace ringside::aggregator
