@@ -11,9 +11,9 @@
 
 #include "agent/baseline_format.h"
 #include "agent/mapping.h"
-#include "agent/unique_fd.h"
 #include "proto/segment_format.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 #include "proto/uuid.h"
 
 namespace ringside::agent {
@@ -82,7 +82,7 @@ class BaselineFile {
 
   int directory_fd_ = -1;  // not owned
   std::string name_;
-  UniqueFd fd_;
+  proto::UniqueFd fd_;
   Mapping mapping_;
   SlotImage slots_[2];
   Extent allocated_[2];

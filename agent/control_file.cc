@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "agent/unique_fd.h"
 #include "proto/checksum.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::agent {
 namespace {
@@ -31,7 +31,7 @@ Status FileError(const char* what) {
 }  // namespace
 
 std::string ReadBootId() {
-  UniqueFd fd(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  proto::UniqueFd fd(open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
   char text[40] = {};
   const ssize_t size = fd.ok() ? read(fd.get(), text, sizeof text - 1) : 0;
   std::string id(text, static_cast<size_t>(std::max<ssize_t>(size, 0)));
@@ -40,7 +40,7 @@ std::string ReadBootId() {
 }
 
 Result<std::unique_ptr<ControlFile>> ControlFile::Open(int agent_directory_fd) {
-  UniqueFd fd(openat(agent_directory_fd, kControlName, O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  proto::UniqueFd fd(openat(agent_directory_fd, kControlName, O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.ok()) return FileError("open");
   struct stat info {};
   if (fstat(fd.get(), &info) != 0 || info.st_size != sizeof(ControlFormat)) {
@@ -90,7 +90,7 @@ Result<std::unique_ptr<ControlFile>> ControlFile::Create(int agent_directory_fd,
   format.self_slots[0] = {identity.epoch_base, 0, interval_end_unix_ns, 0};
   {
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
-    UniqueFd fd(openat(agent_directory_fd, kTemporary, flags, 0600));
+    proto::UniqueFd fd(openat(agent_directory_fd, kTemporary, flags, 0600));
     if (!fd.ok()) return FileError("create");
     if (write(fd.get(), &format, sizeof format) != sizeof format) return FileError("write");
   }

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "agent/unique_fd.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::agent {
 
@@ -24,8 +24,8 @@ class DirectoryLock {
  private:
   DirectoryLock() = default;
 
-  UniqueFd directory_;
-  UniqueFd lock_;
+  proto::UniqueFd directory_;
+  proto::UniqueFd lock_;
   bool held_ = false;
 };
 

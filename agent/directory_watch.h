@@ -9,8 +9,8 @@
 
 #include <sys/types.h>
 
-#include "agent/unique_fd.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::agent {
 
@@ -33,8 +33,8 @@ class DirectoryWatch {
  private:
   DirectoryWatch() = default;
 
-  UniqueFd directory_;
-  UniqueFd inotify_;
+  proto::UniqueFd directory_;
+  proto::UniqueFd inotify_;
   bool is_shared_ = false;
 };
 

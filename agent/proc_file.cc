@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 
-#include "agent/unique_fd.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::agent {
 
 std::string ReadProcFile(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  proto::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.ok()) return {};
   char buffer[16384];
   const ssize_t size = read(fd.get(), buffer, sizeof buffer);

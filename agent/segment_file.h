@@ -16,10 +16,10 @@
 #include <sys/types.h>
 
 #include "agent/mapping.h"
-#include "agent/unique_fd.h"
 #include "proto/segment_format.h"
 #include "proto/series.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 #include "proto/uuid.h"
 
 namespace ringside::agent {
@@ -93,7 +93,7 @@ class SegmentFile {
   template <typename OnData, typename OnHole>
   proto::Status Walk(uint64_t offset, size_t size, OnData on_data, OnHole on_hole) const;
 
-  UniqueFd fd_;
+  proto::UniqueFd fd_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
   uint64_t bytes_ = 0;

@@ -61,7 +61,7 @@ Result<std::unique_ptr<Spool>> Spool::Open(const std::string& directory, uint64_
 }
 
 Status Spool::LoadAgentId() {
-  UniqueFd fd(openat(directory_.get(), kAgentIdName, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  proto::UniqueFd fd(openat(directory_.get(), kAgentIdName, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (fd.ok()) {
     char text[36] = {};
     if (read(fd.get(), text, sizeof text) == sizeof text &&

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "agent/spool_file.h"
-#include "agent/unique_fd.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 #include "proto/uuid.h"
 
 namespace ringside::agent {
@@ -70,8 +70,8 @@ class Spool {
   SpoolFile* FileOf(uint64_t file_number) const;
   void Enqueue(const SpoolFile& file, const SpoolFile::Frame& frame);
 
-  UniqueFd directory_;
-  UniqueFd lock_;
+  proto::UniqueFd directory_;
+  proto::UniqueFd lock_;
   uint64_t limit_bytes_;
   proto::Uuid agent_;
   Tail tail_;

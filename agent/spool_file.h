@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "agent/spool_format.h"
-#include "agent/unique_fd.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 #include "proto/uuid.h"
 
 namespace ringside::agent {
@@ -60,7 +60,7 @@ class SpoolFile {
   // Size of the whole entry at `offset`, its frames appended; 0 if there is none.
   uint64_t ScanEntry(uint64_t offset, uint64_t file_bytes, Contents* contents);
 
-  UniqueFd fd_;
+  proto::UniqueFd fd_;
   SpoolHeader header_{};
   uint64_t last_sequence_ = 0;
   uint64_t end_ = 0;

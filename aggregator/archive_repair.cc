@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "aggregator/unique_fd.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -38,7 +38,7 @@ void RemoveUnfinished(const std::string& directory, std::vector<std::string>* no
 proto::Status CutAndSync(const std::string& directory, const std::string& file, uint64_t bytes,
                          std::vector<std::string>* notes) {
   const std::string path = directory + "/" + file;
-  const UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  const proto::UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.ok()) return Failed(path, "cannot be opened");
   const off_t size = lseek(fd.get(), 0, SEEK_END);
   if (size > static_cast<off_t>(bytes)) {
@@ -59,7 +59,7 @@ proto::Status RemoveFile(const std::string& directory, const std::string& file,
 }
 
 proto::Status SyncDirectory(const std::string& directory) {
-  const UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const proto::UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.ok() || fsync(fd.get()) != 0) return Failed(directory, "cannot be made durable");
   return {};
 }

@@ -79,7 +79,8 @@ bool ArchiveWriter::MustRotate(uint64_t now_unix_ns) const {
 proto::Status ArchiveWriter::WriteHead(const std::string& new_path, const std::string& line,
                                        int* fd) {
   unlink(new_path.c_str());
-  UniqueFd file(open(new_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  proto::UniqueFd file(
+      open(new_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (!file.ok()) return Failed(new_path, "cannot be made");
   if (!WriteAll(file.get(), line)) return Failed(new_path, "cannot be written");
   if (fdatasync(file.get()) != 0) return Failed(new_path, "cannot be made durable");
@@ -101,7 +102,7 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
       options_.directory + "/" + name.stem + std::string(kArchiveNewSuffix);
   int fd = -1;
   proto::Status status = WriteHead(new_path, line, &fd);
-  UniqueFd file(fd);
+  proto::UniqueFd file(fd);
   proto::FailPoint::Pass("archive.head_written");
   if (status.ok() && rename(new_path.c_str(), path.c_str()) != 0) {
     status = Failed(path, "cannot be made");
@@ -127,7 +128,8 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
 }
 
 proto::Status ArchiveWriter::SyncDirectory() const {
-  const UniqueFd directory(open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const proto::UniqueFd directory(
+      open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.ok() || fsync(directory.get()) != 0) {
     return Failed(options_.directory, "cannot be made durable");
   }

@@ -15,9 +15,9 @@
 #include "aggregator/applied_set.h"
 #include "aggregator/archive_format.h"
 #include "aggregator/archive_lines.h"
-#include "aggregator/unique_fd.h"
 #include "proto/batch.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::aggregator {
 
@@ -53,7 +53,7 @@ class ArchiveWriter {
  private:
   struct File {
     ArchiveFileName name;
-    UniqueFd fd;
+    proto::UniqueFd fd;
     ArchiveLines lines;
     ArchiveLink previous;
     uint64_t day = 0;

@@ -49,7 +49,7 @@ proto::Result<DataDirectory> DataDirectory::Open(const std::string& path) {
     }
   }
   const std::string file = path + "/aggregator.lock";
-  UniqueFd lock(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  proto::UniqueFd lock(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock.ok()) return Failed(path, std::string("cannot be written: ") + strerror(errno));
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return Failed(path, "an aggregator is already running on it, " + HolderOf(lock.get()));

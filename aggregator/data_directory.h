@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "aggregator/unique_fd.h"
 #include "proto/status.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::aggregator {
 
@@ -20,10 +20,11 @@ class DataDirectory {
   std::string alerts_file() const { return archive() + "/alerts.jsonl"; }
 
  private:
-  DataDirectory(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  DataDirectory(std::string path, proto::UniqueFd lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
 
   std::string path_;
-  UniqueFd lock_;
+  proto::UniqueFd lock_;
 };
 
 }  // namespace ringside::aggregator

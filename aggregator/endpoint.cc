@@ -11,8 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "aggregator/unique_fd.h"
 #include "proto/loopback.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -53,7 +53,7 @@ bool SomebodyAnswers(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return false;
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const proto::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return fd.ok() &&
          connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }

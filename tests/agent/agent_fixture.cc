@@ -28,7 +28,7 @@ TempDirectory::~TempDirectory() {
 
 std::vector<proto::Batch> ReadSpool(const std::string& state_directory) {
   std::vector<proto::Batch> batches;
-  UniqueFd directory(open(state_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  proto::UniqueFd directory(open(state_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   std::vector<std::string> names = ListNames(directory.get(), "");
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {

@@ -12,9 +12,9 @@
 #include <sys/types.h>
 
 #include "agent/mapping.h"
-#include "agent/unique_fd.h"
 #include "proto/segment_format.h"
 #include "proto/series.h"
+#include "proto/unique_fd.h"
 #include "proto/uuid.h"
 
 namespace ringside::agent {
@@ -105,11 +105,11 @@ class SegmentBuilder {
 
   std::string directory_;
   proto::Uuid uuid_;
-  UniqueFd fd_;
+  proto::UniqueFd fd_;
   Mapping mapping_;
   pid_t keeper_ = -1;
-  UniqueFd to_keeper_;
-  UniqueFd from_keeper_;
+  proto::UniqueFd to_keeper_;
+  proto::UniqueFd from_keeper_;
 };
 
 }  // namespace ringside::agent

@@ -1,12 +1,12 @@
 // A file descriptor that closes itself.
-#ifndef RINGSIDE_AGGREGATOR_UNIQUE_FD_H_
-#define RINGSIDE_AGGREGATOR_UNIQUE_FD_H_
+#ifndef RINGSIDE_PROTO_UNIQUE_FD_H_
+#define RINGSIDE_PROTO_UNIQUE_FD_H_
 
 #include <utility>
 
 #include <unistd.h>
 
-namespace ringside::aggregator {
+namespace ringside::proto {
 
 class UniqueFd {
  public:
@@ -33,6 +33,6 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace ringside::aggregator
+}  // namespace ringside::proto
 
-#endif  // RINGSIDE_AGGREGATOR_UNIQUE_FD_H_
+#endif  // RINGSIDE_PROTO_UNIQUE_FD_H_
