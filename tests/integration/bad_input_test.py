@@ -93,6 +93,7 @@ def test_second_up_says_who_runs():
                      "--http", stack.http]
         first = subprocess.Popen([RINGSIDE, *map(str, arguments)], stderr=subprocess.DEVNULL)
         try:
+            wait_until(lambda: stack.query() is not None, 20, "up answers")
             # It answers a moment before it has noted where.
             wait_until(lambda: stack.http in run(*arguments).stderr, 20, "up is there")
             assert_refused(run(*arguments), "already running", str(first.pid), stack.http)
