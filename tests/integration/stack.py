@@ -162,8 +162,9 @@ class Stack:
 def oracle_totals(paths):
     """((begun count, begun sum), (ended count, ended sum)) over the oracle files."""
     totals = [0, 0, 0, 0]
-    for path in paths:
-        data = pathlib.Path(path).read_bytes()
+    for path in map(pathlib.Path, paths):
+        # A worker that was killed before it made its oracle has recorded nothing.
+        data = path.read_bytes() if path.exists() else b""
         for row in ORACLE_ROW.iter_unpack(data):
             totals = [a + b for a, b in zip(totals, row[:4])]
     return (totals[0], totals[1]), (totals[2], totals[3])
