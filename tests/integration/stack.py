@@ -178,6 +178,6 @@ def nearest_rank(values, q):
 
 
 def assert_ledger_balances(stack):
-    ledger = wait_until(stack.ledger, 20, "ledger")
+    wait_until(stack.ledger, 20, "ledger")
     wait_until(lambda: stack.ledger()["balanced"], 15, lambda: stack.ledger())
-    return ledger
+    return stack.ledger()
