@@ -17,6 +17,8 @@ if(RINGSIDE_ASSERTS)
   endforeach()
 endif()
 
+option(RINGSIDE_PRECOMPILE "Precompile the large headers of other projects" ON)
+
 find_program(RINGSIDE_CCACHE ccache)
 if(RINGSIDE_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${RINGSIDE_CCACHE})
@@ -53,6 +55,15 @@ function(ringside_target name standard)
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:ringside_options>)
 endfunction()
 
+# ringside_precompile(NAME HEADERS...): saves most of the time of a build from nothing. Each file still
+# includes what it uses: the lint preset builds without.
+function(ringside_precompile name)
+  if(RINGSIDE_PRECOMPILE)
+    target_precompile_headers(${name} PRIVATE ${ARGN})
+    target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # for ccache
+  endif()
+endfunction()
+
 # ringside_test(NAME SOURCES... [LIBS ...] [LABELS ...] [TIMEOUT s]): one GoogleTest binary, known to ctest.
 function(ringside_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "LIBS;LABELS" ${ARGN})
@@ -62,6 +73,10 @@ function(ringside_test name)
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
   ringside_target(${name} 20)
   target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  if(RINGSIDE_PRECOMPILE)
+    target_precompile_headers(${name} REUSE_FROM ringside_test_headers)
+    target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
