@@ -21,7 +21,7 @@ bool Receive(void* socket, std::string* bytes) {
 
 }  // namespace
 
-Collector::Collector(std::string endpoint) : endpoint_(std::move(endpoint)) { Start(); }
+Collector::Collector(std::string endpoint) : endpoint_(std::move(endpoint)) {}
 
 Collector::~Collector() { Stop(); }
 

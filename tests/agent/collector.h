@@ -21,7 +21,8 @@ class Collector {
   using Key = std::tuple<proto::Uuid, uint64_t, uint64_t>;  // agent, epoch, sequence
   using Store = std::map<Key, std::string>;                 // the frames as they came
 
-  // `endpoint` is ipc://PATH.
+  // `endpoint` is ipc://PATH. Nothing listens there before Start: libzmq leaks a listening socket
+  // that is closed just after it was bound, and who connects to that one waits for half a minute.
   explicit Collector(std::string endpoint);
   ~Collector();
   Collector(const Collector&) = delete;

@@ -84,7 +84,9 @@ class Child {
 class CrashTest : public testing::Test {
  protected:
   CrashTest()
-      : segments_("/dev/shm"), work_("/tmp"), collector_("ipc://" + work_.path() + "/wire") {}
+      : segments_("/dev/shm"), work_("/tmp"), collector_("ipc://" + work_.path() + "/wire") {
+    collector_.Start();
+  }
 
   std::unique_ptr<Child> StartAgent(const std::string& fail_point = "") {
     std::vector<std::string> environment;

@@ -36,8 +36,16 @@ class UplinkTest : public AgentTest {
     }
     return false;
   }
-  bool RunUntilAcknowledged() {
-    return RunUntil([&] { return agent_->counters().unacknowledged == 0; });
+  ::testing::AssertionResult RunUntilAcknowledged() {
+    if (RunUntil([&] { return agent_->counters().unacknowledged == 0; })) {
+      return ::testing::AssertionSuccess();
+    }
+    const UplinkCounters& uplink = agent_->counters().uplink;
+    return ::testing::AssertionFailure()
+           << agent_->counters().unacknowledged << " batches are not acknowledged; greetings "
+           << uplink.greetings << ", seen by the aggregator " << collector_.greetings()
+           << ", disconnects " << uplink.disconnects << ", sent " << uplink.frames_sent
+           << ", resent " << uplink.frames_resent << ", bad " << uplink.bad_frames;
   }
   uint64_t Count() const {
     uint64_t count = 0;
@@ -58,6 +66,7 @@ class UplinkTest : public AgentTest {
 };
 
 TEST_F(UplinkTest, Deliver_InOrderAndForgetWhatIsAcknowledged) {
+  collector_.Start();
   StartAgent(Connected());
   for (int i = 0; i < 5; ++i) {
     Record();
@@ -71,6 +80,7 @@ TEST_F(UplinkTest, Deliver_InOrderAndForgetWhatIsAcknowledged) {
 }
 
 TEST_F(UplinkTest, Resend_WhatWasNotAcknowledgedUntilItIs) {
+  collector_.Start();
   collector_.Swallow(3);
   StartAgent(Connected());
   for (int i = 0; i < 5; ++i) {
@@ -84,6 +94,7 @@ TEST_F(UplinkTest, Resend_WhatWasNotAcknowledgedUntilItIs) {
 }
 
 TEST_F(UplinkTest, Restart_OfTheAggregatorIsNoticedAndSurvived) {
+  collector_.Start();
   StartAgent(Connected());
   Record();
   CloseInterval();
@@ -101,7 +112,6 @@ TEST_F(UplinkTest, Restart_OfTheAggregatorIsNoticedAndSurvived) {
 }
 
 TEST_F(UplinkTest, Late_AggregatorGetsEverything) {
-  collector_.Stop();
   StartAgent(Connected());
   for (int i = 0; i < 4; ++i) {
     Record();
@@ -114,7 +124,6 @@ TEST_F(UplinkTest, Late_AggregatorGetsEverything) {
 }
 
 TEST_F(UplinkTest, Epochs_AnOlderOneIsDeliveredFirst) {
-  collector_.Stop();
   StartAgent(Connected());
   Record();
   CloseInterval();
@@ -134,7 +143,6 @@ TEST_F(UplinkTest, Epochs_AnOlderOneIsDeliveredFirst) {
 }
 
 TEST_F(UplinkTest, Welcome_TellsWhatNeedNotBeSentAgain) {
-  collector_.Stop();
   StartAgent(Connected());
   for (int i = 0; i < 3; ++i) CloseInterval();
   collector_.SayApplied(2);
@@ -144,6 +152,7 @@ TEST_F(UplinkTest, Welcome_TellsWhatNeedNotBeSentAgain) {
 }
 
 TEST_F(UplinkTest, Refusal_MakesTheAgentWaitAndKeepEverything) {
+  collector_.Start();
   collector_.Refuse("wire format 2.0, this aggregator speaks 1.0");
   StartAgent(Connected());
   Record();
@@ -156,6 +165,7 @@ TEST_F(UplinkTest, Refusal_MakesTheAgentWaitAndKeepEverything) {
 }
 
 TEST_F(UplinkTest, Malicious_AnswersAreCountedAndPassedOver) {
+  collector_.Start();
   collector_.Babble(true);
   StartAgent(Connected());
   Record();
@@ -166,6 +176,7 @@ TEST_F(UplinkTest, Malicious_AnswersAreCountedAndPassedOver) {
 }
 
 TEST_F(UplinkTest, Stop_WaitsForTheLastAcknowledgement) {
+  collector_.Start();
   StartAgent(Connected());
   Record();
   EXPECT_TRUE(agent_->FlushAndStop());
@@ -174,7 +185,6 @@ TEST_F(UplinkTest, Stop_WaitsForTheLastAcknowledgement) {
 }
 
 TEST_F(UplinkTest, Stop_WithoutAnAggregatorIsBounded) {
-  collector_.Stop();
   StartAgent(Connected());
   Record();
   EXPECT_FALSE(agent_->FlushAndStop(std::chrono::milliseconds(50)));
