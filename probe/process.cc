@@ -22,7 +22,9 @@ namespace {
 
 constexpr uint64_t kFirstPauseNs = 1'000'000'000;
 constexpr uint64_t kLongestPauseNs = 60'000'000'000;
-constexpr int kOpeningTries = 40'000;  // two seconds: whoever opens has milliseconds to do
+// About ten seconds. Whoever opens has milliseconds to do, but a machine can stall for seconds, and
+// what waits is a thread's first sample: it is lost when the wait ends.
+constexpr int kOpeningTries = 80'000;
 
 struct State {
   std::atomic<ForkPage*> page{nullptr};  // SYNC fork-page: stored with release, read with acquire
@@ -49,6 +51,7 @@ void AfterForkInChild() {
   ForkPage& page = Process::Page();
   page.generation.store(0, std::memory_order_relaxed);  // where the kernel did not wipe
   page.opening.store(0, std::memory_order_relaxed);
+  page.is_opening_stuck.store(0, std::memory_order_relaxed);
   page.shared_ring.store(0, std::memory_order_relaxed);
   page.shared_extremes.store(0, std::memory_order_relaxed);
   AdoptFork();
@@ -98,6 +101,12 @@ void AdoptFork() noexcept {
   current_lane.is_opening = false;
 }
 
+int OpeningTries() noexcept {
+  const bool must_not_wait = current_lane.is_opening ||
+                             Process::Page().is_opening_stuck.load(std::memory_order_relaxed) != 0;
+  return must_not_wait ? 0 : kOpeningTries;
+}
+
 uint64_t CoarseNs() noexcept {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -114,10 +123,12 @@ void Complain() noexcept {
   if (size > 0) (void)!write(STDERR_FILENO, line, static_cast<size_t>(size));
 }
 
-// The samples that had nowhere to go are the new segment's to report.
+// The samples that had nowhere to go are the new segment's to report. Called by whoever stored the
+// segment, and by whoever counted a loss without one and then sees one: one of them sees the other.
 void HandOverLosses(Segment* segment) noexcept {
   for (size_t i = 0; i < proto::kLossReasonCount; ++i) {
-    const uint64_t count = state.lost[i].exchange(0, std::memory_order_relaxed);
+    // SYNC loss-hand-over (reader)
+    const uint64_t count = state.lost[i].exchange(0, std::memory_order_seq_cst);
     if (count > 0) segment->header->lost[i].fetch_add(count, std::memory_order_relaxed);
   }
 }
@@ -146,7 +157,6 @@ Segment* OpenNext() noexcept {
   }
   segment->older = state.newest;
   state.newest = segment;
-  HandOverLosses(segment);
   return segment;
 }
 
@@ -188,15 +198,21 @@ Segment* Process::Ensure(const Segment* retired) noexcept {
   if (current != nullptr && current != retired) return current;
   const uint64_t retry_at = state.retry_at.load(std::memory_order_relaxed);
   if (current == nullptr && retry_at != 0 && CoarseNs() < retry_at) return nullptr;
-  const PageLock lock{Page().opening, current_lane.is_opening ? 0 : kOpeningTries};
-  if (!lock.is_held()) return nullptr;
+  const PageLock lock{Page().opening, OpeningTries()};
+  if (!lock.is_held()) {
+    if (!current_lane.is_opening) Page().is_opening_stuck.store(1, std::memory_order_relaxed);
+    return nullptr;
+  }
   current = Current();
   if (current != nullptr && current != retired) return current;
   current_lane.is_opening = true;
   Segment* next = OpenNext();
   current_lane.is_opening = false;
   if (current != nullptr) current->CloseFile();
-  state.current.store(next, std::memory_order_release);  // SYNC current-segment (writer)
+  // SYNC current-segment (writer), and loss-hand-over: before the exchange of the losses
+  state.current.store(next, std::memory_order_seq_cst);
+  if (next != nullptr) HandOverLosses(next);
+  Page().is_opening_stuck.store(0, std::memory_order_relaxed);
   // A switch thrown meanwhile met the old segment.
   if (next != nullptr && state.is_switched_off.load(std::memory_order_relaxed)) SetEnabled(false);
   return next;
@@ -204,10 +220,14 @@ Segment* Process::Ensure(const Segment* retired) noexcept {
 
 void Process::CountLost(proto::LossReason reason) noexcept {
   (void)Generation();  // a child does not count in its parent's segment
-  Segment* segment = Current();
-  auto& counter = segment != nullptr ? segment->header->lost[static_cast<size_t>(reason)]
-                                     : state.lost[static_cast<size_t>(reason)];
-  counter.fetch_add(1, std::memory_order_relaxed);
+  const auto i = static_cast<size_t>(reason);
+  if (Segment* segment = Current()) {
+    segment->header->lost[i].fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  // SYNC loss-hand-over (writer): before the look at the segment
+  state.lost[i].fetch_add(1, std::memory_order_seq_cst);
+  if (Segment* segment = state.current.load(std::memory_order_seq_cst)) HandOverLosses(segment);
 }
 
 bool Process::Configure(const ringside_config& config) noexcept {
