@@ -30,6 +30,7 @@ bool CanPopulate() noexcept {
 }
 
 void* MapPrivate(size_t bytes) noexcept {
+  const ErrnoKeeper keeper;
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;

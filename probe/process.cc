@@ -5,10 +5,10 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "probe/lane.h"
 #include "probe/memory.h"
+#include "probe/stderr_line.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -120,7 +120,7 @@ void Complain() noexcept {
   char line[1500];
   const int size =
       snprintf(line, sizeof line, "ringside: not recording: %s\n", state.error.c_str());
-  if (size > 0) (void)!write(STDERR_FILENO, line, static_cast<size_t>(size));
+  if (size > 0) WriteStderrLine({line, static_cast<size_t>(size)});
 }
 
 // The samples that had nowhere to go are the new segment's to report. Called by whoever stored the
@@ -163,6 +163,9 @@ Segment* OpenNext() noexcept {
 }  // namespace
 
 PageLock::PageLock(std::atomic<uint32_t>& word, int tries) noexcept : word_(word) {
+  // Many calls that are made under it are cancellation points; an unwinding would end the program
+  // at the first noexcept function, or leave the lock held.
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state_);
   for (;; --tries) {
     uint32_t expected = 0;
     // SYNC page-lock: acquire pairs with the release of the holder before.
@@ -171,6 +174,11 @@ PageLock::PageLock(std::atomic<uint32_t>& word, int tries) noexcept : word_(word
     const timespec pause{0, 50'000};
     nanosleep(&pause, nullptr);
   }
+}
+
+PageLock::~PageLock() {
+  if (is_held_) word_.store(0, std::memory_order_release);  // SYNC page-lock
+  pthread_setcancelstate(cancel_state_, nullptr);
 }
 
 ForkPage& Process::Page() noexcept {
@@ -231,6 +239,7 @@ void Process::CountLost(proto::LossReason reason) noexcept {
 }
 
 bool Process::Configure(const ringside_config& config) noexcept {
+  const ErrnoKeeper keeper;
   const PageLock lock{Page().opening, kOpeningTries};
   if (!lock.is_held() || state.has_settings) return false;
   KeepConfiguration(config);

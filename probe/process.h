@@ -45,14 +45,12 @@ class Process {
   static const char* LastError() noexcept;
 };
 
-// A spin lock in the fork page.
+// A spin lock in the fork page. Its holder, or who waits for it, cannot be cancelled.
 class PageLock {
  public:
   // Waits for at most about `tries` * 50 us; 0: tries once.
   PageLock(std::atomic<uint32_t>& word, int tries) noexcept;
-  ~PageLock() {
-    if (is_held_) word_.store(0, std::memory_order_release);  // SYNC page-lock
-  }
+  ~PageLock();
   PageLock(const PageLock&) = delete;
   PageLock& operator=(const PageLock&) = delete;
   bool is_held() const noexcept { return is_held_; }
@@ -60,6 +58,7 @@ class PageLock {
  private:
   std::atomic<uint32_t>& word_;
   bool is_held_ = false;
+  int cancel_state_ = 0;
 };
 
 }  // namespace ringside::probe
