@@ -160,11 +160,6 @@ uint64_t Lane::Random() noexcept {
   const ErrnoKeeper keeper;
   const uint32_t generation = Process::Generation();
   if (generation == 0) return Way::kLost;
-  if (lane.armed.load(std::memory_order_relaxed) == kLaneBusy) {
-    // A signal handler inside a record. A stale mark of a forked child was reset by the adoption.
-    *segment = lane.segment != nullptr ? lane.segment : Process::Current();
-    return *segment != nullptr ? Way::kSharedLane : Way::kLost;
-  }
   Segment* current = Process::Ensure(nullptr);
   if (current == nullptr) {
     return __atomic_load_n(&ringside_on, __ATOMIC_RELAXED) == 0 ? Way::kOff : Way::kLost;
@@ -177,6 +172,9 @@ uint64_t Lane::Random() noexcept {
   }
   if ((control & proto::kControlEnabled) == 0) return Way::kOff;
   *segment = current;
+  // A signal handler inside a record, or what follows a record that a handler jumped out of. A
+  // stale mark of a forked child was reset by the adoption.
+  if (lane.armed.load(std::memory_order_relaxed) == kLaneBusy) return Way::kSharedLane;
   const bool is_here = lane.segment == current && lane.own_generation == generation;
   if (is_here && lane.index != 0) return Way::kOwnLane;
   if (is_here && !MayTryAgain(lane, *current)) return Way::kSharedLane;

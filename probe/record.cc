@@ -74,12 +74,14 @@ void Stamp(const Segment& segment, Form form, const Series& series, Sample* samp
     return;
   }
   Stamp(*segment, form, series, &sample);
-  const BlockRef* ref = way == Way::kOwnLane ? FindRef(lane, series) : nullptr;
+  const BusyMark busy{lane};
+  // A signal handler that came before the mark may have moved the lane to a new segment.
+  const bool is_own = way == Way::kOwnLane && lane.segment == segment && lane.index != 0;
+  const BlockRef* ref = is_own ? FindRef(lane, series) : nullptr;
   if (ref == nullptr) {
     RecordInSharedLane(*segment, form, series, sample);
     return;
   }
-  const BusyMark busy{lane};
   RecordInOwnLane(lane, form, *ref, sample);
 }
 
