@@ -1,12 +1,9 @@
-// A segment's life, and what happens where there can be none: always counted, never a harm.
+// A segment's life: who it says it is, how it is given up, how it is switched off.
 #include <chrono>
-#include <filesystem>
 #include <thread>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,43 +17,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-std::string OwnPath() {
-  char path[1024];
-  REQUIRE(ringside_segment_path(path, sizeof path) > 0);
-  return path;
-}
-
-ringside_health Health() {
-  ringside_health health{};
-  health.size = sizeof health;
-  REQUIRE(ringside_get_health(&health) == 0);
-  return health;
-}
-
-class Life : public ProbeTest {
- protected:
-  // Runs a worker that cannot have a segment: it must live on, count its losses, and say so once.
-  void ExpectRefusal(
-      const std::string& said, const std::function<void()>& prepare = [] {}) {
-    ASSERT_EQ(Run([&] {
-                prepare();
-                const Operation operation{"work"};
-                errno = 7;
-                for (int i = 0; i < 1000; ++i) operation.Record(nanoseconds{1});
-                { const Timer timer{operation}; }
-                Request request{"job"};
-                request.Next("step");
-                request.End();
-                REQUIRE(errno == 7);
-                REQUIRE(Health().lost_no_segment == 1002);
-                REQUIRE(strlen(ringside_last_error()) > 0);
-              }),
-              0);
-    EXPECT_NE(Stderr().find(said), std::string::npos) << Stderr();
-    EXPECT_EQ(Stderr().find("ringside:"), Stderr().rfind("ringside:"));
-    EXPECT_TRUE(!std::filesystem::exists(directory()) || Segments().empty());
-  }
-};
+using Life = ProbeTest;
 
 TEST_F(Life, Header_TellsWhoWroteIt) {
   Environment("RINGSIDE_SERVICE", "transcriber");
@@ -190,186 +151,6 @@ TEST_F(Life, Disabled_MakesNoSegment) {
             0);
   EXPECT_TRUE(Segments().empty());
   EXPECT_EQ(Stderr(), "");
-}
-
-TEST_F(Life, Directory_NotOnTmpfsIsRefused) {
-  char name[] = "/var/tmp/ringside-test-XXXXXX";
-  ASSERT_NE(mkdtemp(name), nullptr);
-  Environment("RINGSIDE_DIR", name);
-  ExpectRefusal("is not on a tmpfs: set RINGSIDE_DIR");
-  std::filesystem::remove_all(name);
-}
-
-TEST_F(Life, Directory_WithoutAParentIsRefused) {
-  Environment("RINGSIDE_DIR", directory() + "/no/such");
-  ExpectRefusal("its parent does not exist");
-}
-
-TEST_F(Life, Directory_IsMadeWhenItsParentExists) {
-  Environment("RINGSIDE_DIR", directory() + "/new");
-  ASSERT_EQ(Run([] { Operation{"work"}.Record(nanoseconds{1}); }), 0);
-  EXPECT_EQ(SegmentView::OpenAll(directory() + "/new").size(), 1u);
-}
-
-TEST_F(Life, Directory_ThatOthersCanChangeIsRefused) {
-  chmod(directory().c_str(), 0777);
-  ExpectRefusal("can be changed by others (mode 777)");
-}
-
-TEST_F(Life, Directory_BehindASymlinkIsRefused) {
-  std::filesystem::create_symlink(directory(), directory() + "/../link");
-  Environment("RINGSIDE_DIR", directory() + "/../link");
-  ExpectRefusal("not a directory");
-}
-
-TEST_F(Life, Quota_OfSegmentsIsKept) {
-  Environment("RINGSIDE_MAX_SEGMENTS", "3");
-  for (int i = 0; i < 6; ++i) {
-    EXPECT_EQ(Run([] { Operation{"work"}.Record(nanoseconds{1}); }), 0);
-  }
-  EXPECT_EQ(Segments().size(), 3u);
-  EXPECT_NE(Stderr().find("holds 3 segments already"), std::string::npos);
-}
-
-TEST_F(Life, Quiet_SaysNothing) {
-  Environment("RINGSIDE_DIR", directory() + "/no/such");
-  Environment("RINGSIDE_QUIET", "1");
-  ASSERT_EQ(Run([] { Operation{"work"}.Record(nanoseconds{1}); }), 0);
-  EXPECT_EQ(Stderr(), "");
-}
-
-TEST_F(Life, Limit_OfFileSizeMakesASmallerSegment) {
-  ASSERT_EQ(Run([] {
-              const rlimit limit{16 << 20, 16 << 20};
-              setrlimit(RLIMIT_FSIZE, &limit);
-              Operation{"work"}.Record(nanoseconds{1});
-            }),
-            0);
-  EXPECT_EQ(Segment()->Totals("work").count, 1u);
-  EXPECT_LE(Segment()->header().geometry.segment_bytes, 16u << 20);
-}
-
-TEST_F(Life, Limit_OfFileSizeTooLowIsRefused) {
-  ExpectRefusal("RLIMIT_FSIZE", [] {
-    const rlimit limit{64 << 10, 64 << 10};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  });
-}
-
-TEST_F(Life, Limit_OfAddressSpaceMakesASmallerSegment) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers reserve more address space than this";
-#endif
-  ASSERT_EQ(Run([] {
-              rlimit limit{};
-              limit.rlim_cur = limit.rlim_max = uint64_t{80} << 20;
-              setrlimit(RLIMIT_AS, &limit);
-              Operation{"work"}.Record(nanoseconds{1});
-            }),
-            0);
-  EXPECT_EQ(Segment()->Totals("work").count, 1u);
-}
-
-TEST_F(Life, Limit_OfDescriptorsIsRefused) {
-  ExpectRefusal("ringside: not recording", [] {
-    const rlimit limit{3, 3};
-    setrlimit(RLIMIT_NOFILE, &limit);
-  });
-}
-
-void WriteFile(const char* path, const std::string& text) {
-  const int fd = open(path, O_WRONLY | O_CLOEXEC);
-  (void)!write(fd, text.data(), text.size());
-  close(fd);
-}
-
-// A mount namespace of its own; needs no privilege where user namespaces are allowed.
-bool EnterMountNamespace() {
-  if (unshare(CLONE_NEWNS) == 0) {
-    return mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-  }
-  const std::string user = std::to_string(geteuid());
-  const std::string group = std::to_string(getegid());
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-  WriteFile("/proc/self/setgroups", "deny");
-  WriteFile("/proc/self/uid_map", user + " " + user + " 1");
-  WriteFile("/proc/self/gid_map", group + " " + group + " 1");
-  return true;
-}
-
-TEST_F(Life, Tmpfs_FullWhileRecordingHarmsNobody) {
-  const std::string mount_point = directory();
-  const int status = Run([&] {
-    if (!EnterMountNamespace()) _exit(77);
-    if (mount("none", mount_point.c_str(), "tmpfs", 0, "size=2m,mode=0700") != 0) _exit(77);
-    const Operation operation{"work"};
-    operation.Record(nanoseconds{1});
-    const std::string path = OwnPath();
-    // Someone else fills the rest.
-    const int fd = open((mount_point + "/filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    static char block[4096];
-    while (write(fd, block, sizeof block) > 0) {
-    }
-    for (int i = 0; i < 200; ++i) {
-      const std::string label = std::to_string(i);
-      operation.With(Labels{{"n", label}}).Record(nanoseconds{int64_t{1} << (i % 40)});
-    }
-    std::vector<std::thread> threads;
-    threads.reserve(8);
-    for (int t = 0; t < 8; ++t) {
-      threads.emplace_back([&operation] {
-        for (int i = 1; i <= 1000; ++i) operation.Record(nanoseconds{i});
-        Request request{"job"};
-        request.Next("step");
-        request.End();
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    const auto view = SegmentView::Open(path);
-    uint64_t count = 0;
-    for (const SegmentSeries& series : view->Series()) {
-      if (series.key.kind == proto::Kind::kDuration) count += series.totals.count;
-    }
-    REQUIRE(count == 1 + 200 + 8 * 1000 + 8 + 8);
-    REQUIRE(Health().lost_no_segment == 0);
-  });
-  if (status == 77) GTEST_SKIP() << "no namespaces here";
-  EXPECT_EQ(status, 0);
-}
-
-TEST_F(Life, Signal_ReenteredRecordsAreCountedInTheSharedLane) {
-  const pid_t pid = Start([] {
-    static Operation operation{"work"};
-    static std::atomic<uint64_t> in_handler{0};
-    operation.Record(nanoseconds{1});
-    struct sigaction action {};
-    action.sa_handler = [](int) {
-      operation.Record(nanoseconds{1});
-      Request{"job"}.End();
-      in_handler.fetch_add(1, std::memory_order_relaxed);
-    };
-    sigaction(SIGVTALRM, &action, nullptr);
-    timer_t timer{};
-    sigevent event{};
-    event.sigev_notify = SIGEV_SIGNAL;
-    event.sigev_signo = SIGVTALRM;
-    REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
-    const itimerspec every{{0, 20'000}, {0, 20'000}};
-    timer_settime(timer, 0, &every, nullptr);
-    uint64_t recorded = 1;
-    while (in_handler < 5000) {
-      operation.Record(nanoseconds{1});
-      ++recorded;
-    }
-    const itimerspec never{};
-    timer_settime(timer, 0, &never, nullptr);
-    Operation{"oracle"}.Record(nanoseconds{static_cast<int64_t>(recorded + in_handler)});
-    Operation{"handled"}.Record(nanoseconds{static_cast<int64_t>(in_handler.load())});
-  });
-  ASSERT_EQ(Wait(pid), 0);
-  const auto segment = Segment();
-  EXPECT_EQ(segment->Totals("work").count, segment->Totals("oracle").sum);
-  EXPECT_EQ(segment->Totals("job").count, segment->Totals("handled").sum);
 }
 
 }  // namespace

@@ -13,13 +13,6 @@ using std::chrono::nanoseconds;
 
 using Limits = ProbeTest;
 
-ringside_health Health() {
-  ringside_health health{};
-  health.size = sizeof health;
-  REQUIRE(ringside_get_health(&health) == 0);
-  return health;
-}
-
 TEST_F(Limits, Series_BeyondTheTableGoToTheOverflowOfTheirPath) {
   Environment("RINGSIDE_SERIES", "64");
   ASSERT_EQ(Run([] {

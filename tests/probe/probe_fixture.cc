@@ -18,6 +18,8 @@ void Require(bool condition, const char* text, const char* file, int line) {
   _exit(1);
 }
 
+bool IsLong() { return getenv("RINGSIDE_LONG") != nullptr; }
+
 void ProbeTest::SetUp() {
   char name[] = "/dev/shm/ringside-test-XXXXXX";
   ASSERT_NE(mkdtemp(name), nullptr);
@@ -51,6 +53,19 @@ int ProbeTest::Wait(pid_t pid) {
 }
 
 int ProbeTest::Run(const std::function<void()>& work) { return Wait(Start(work)); }
+
+ringside_health ProbeTest::Health() {
+  ringside_health health{};
+  health.size = sizeof health;
+  REQUIRE(ringside_get_health(&health) == 0);
+  return health;
+}
+
+std::string ProbeTest::OwnPath() {
+  char path[1024];
+  REQUIRE(ringside_segment_path(path, sizeof path) > 0);
+  return path;
+}
 
 std::string ProbeTest::Stderr() const {
   std::ifstream file(root_ + "/stderr");

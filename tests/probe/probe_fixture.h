@@ -12,6 +12,8 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <ringside/probe_c.h>
+
 #include "tests/support/segment_view.h"
 
 namespace ringside::tests {
@@ -19,6 +21,9 @@ namespace ringside::tests {
 // In a worker: what must hold there; else it says so and exits with 1.
 #define REQUIRE(condition) ::ringside::tests::Require((condition), #condition, __FILE__, __LINE__)
 void Require(bool condition, const char* text, const char* file, int line);
+
+// The full counts were asked for.
+bool IsLong();
 
 class ProbeTest : public ::testing::Test {
  protected:
@@ -33,6 +38,9 @@ class ProbeTest : public ::testing::Test {
   int Run(const std::function<void()>& work);
   pid_t Start(const std::function<void()>& work);
   static int Wait(pid_t pid);
+  // In a worker: what it could not record, and where its segment is.
+  static ringside_health Health();
+  static std::string OwnPath();
   // What workers wrote to stderr so far.
   std::string Stderr() const;
 
