@@ -137,6 +137,131 @@ TEST_F(Fork, Vfork_ChildCountsAsItsParent) {
   EXPECT_EQ(Segments().size(), 1u);
 }
 
+TEST_F(Fork, Child_OfARawCloneLeavesOpenTimersToItsParent) {
+  const pid_t parent = Start([] {
+    const Operation operation{"work"};
+    const Timer timer{operation};
+    Request request{"job"};
+    const long pid = syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+    if (pid == 0) return;  // ends both
+    REQUIRE(Wait(static_cast<pid_t>(pid)) == 0);
+    request.End();
+  });
+  ASSERT_EQ(Wait(parent), 0);
+  const auto segment = Segment();
+  EXPECT_EQ(segment->Totals("work").count, 1u);
+  EXPECT_EQ(segment->Totals("job").count, 1u);
+  EXPECT_EQ(segment->Totals("job", proto::Outcome::kAborted).count, 0u);
+}
+
+TEST_F(Fork, Vfork_ChildThatRecordsCountsInItsParent) {
+  for (const bool is_first : {false, true}) {
+    const pid_t parent = Start([is_first] {
+      static const Operation operation{"work"};
+      if (!is_first) operation.Record(nanoseconds{1});
+      const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): the case
+      if (pid == 0) {
+        operation.Record(nanoseconds{1});
+        _exit(0);
+      }
+      REQUIRE(Wait(pid) == 0);
+      for (int i = is_first ? 0 : 1; i < 10; ++i) operation.Record(nanoseconds{1});
+    });
+    ASSERT_EQ(Wait(parent), 0);
+  }
+  ASSERT_EQ(Segments().size(), 2u);
+  for (const auto& segment : Segments()) EXPECT_EQ(segment->Totals("work").count, 11u);
+}
+
+TEST_F(Fork, FromAThread_TimersOfAllThreadsEndInTheParent) {
+  const pid_t parent = Start([] {
+    const Operation operation{"work"};
+    const Timer of_main{operation};
+    std::thread([&] {
+      const Timer of_thread{operation};
+      Request request{"job"};
+      auto stage = request.Stage("step");
+      const pid_t pid = fork();
+      if (pid == 0) {
+        for (int i = 0; i < 5; ++i) operation.Record(nanoseconds{1});
+        stage.End();
+        request.End();
+        return;  // the child ends with its only thread, and the thread's timer with it
+      }
+      REQUIRE(Wait(pid) == 0);
+      stage.End();
+      request.End();
+    }).join();
+  });
+  ASSERT_EQ(Wait(parent), 0);
+  ASSERT_EQ(Segments().size(), 2u);
+  for (const auto& segment : Segments()) {
+    const bool is_parent = segment->header().pid == static_cast<uint64_t>(parent);
+    EXPECT_EQ(segment->Totals("work").count, is_parent ? 2u : 5u);
+    EXPECT_EQ(segment->Totals("job").count, is_parent ? 1u : 0u);
+    EXPECT_EQ(segment->Totals("job/step").count, is_parent ? 1u : 0u);
+  }
+}
+
+TEST_F(Fork, Storm_OfAHundredChildrenAtOnceCountsAll) {
+  constexpr int kChildren = 100;
+  const pid_t parent = Start([] {
+    const Operation operation{"work"};
+    operation.Record(nanoseconds{1});
+    std::vector<pid_t> children;
+    for (int i = 0; i < kChildren; ++i) {
+      const pid_t pid = fork();
+      if (pid != 0) {
+        children.push_back(pid);
+        operation.Record(nanoseconds{1});
+        continue;
+      }
+      // Every fourth one forks again at once.
+      const pid_t grandchild = i % 4 == 0 ? fork() : 1;
+      for (int n = 0; n < 10; ++n) operation.Record(nanoseconds{1});
+      if (grandchild > 1) REQUIRE(Wait(grandchild) == 0);
+      _exit(0);
+    }
+    for (const pid_t child : children) REQUIRE(Wait(child) == 0);
+  });
+  ASSERT_EQ(Wait(parent), 0);
+  EXPECT_EQ(CountIn(parent, "work"), 1u + kChildren);
+  const auto segments = Segments();
+  ASSERT_EQ(segments.size(), 1u + kChildren + kChildren / 4);
+  uint64_t all = 0;
+  for (const auto& segment : segments) all += segment->Totals("work").count;
+  EXPECT_EQ(all, 1u + kChildren + 10u * (kChildren + kChildren / 4));
+}
+
+TEST_F(Fork, Prefork_WorkersThatAreReplacedEachHaveTheirOwn) {
+  const pid_t parent = Start([] {
+    const Operation operation{"work"};
+    const Request preloaded{"never_ended"};
+    operation.Record(nanoseconds{1});
+    for (int generation = 0; generation < 5; ++generation) {
+      pid_t workers[4];
+      for (pid_t& worker : workers) {
+        worker = fork();
+        if (worker == 0) {
+          std::thread([&] { operation.Record(nanoseconds{1}); }).join();
+          operation.Record(nanoseconds{1});
+          _exit(0);
+        }
+      }
+      for (const pid_t worker : workers) REQUIRE(Wait(worker) == 0);
+      operation.Record(nanoseconds{1});
+    }
+  });
+  ASSERT_EQ(Wait(parent), 0);
+  EXPECT_EQ(CountIn(parent, "work"), 6u);
+  ASSERT_EQ(Segments().size(), 21u);
+  for (const auto& segment : Segments()) {
+    if (segment->header().pid == static_cast<uint64_t>(parent)) continue;
+    EXPECT_EQ(segment->Totals("work").count, 2u);
+    EXPECT_TRUE(segment->OpenRequests().empty());
+  }
+}
+
 TEST_F(Fork, Threads_RecordingWhileOthersForkLoseNothing) {
   constexpr int kForks = 50;
   const pid_t parent = Start([] {
