@@ -24,15 +24,12 @@ void AddAborted(const SeriesInfo& info, uint64_t duration_ns, OpenRequests* open
   open->samples.push_back(std::move(sample));
 }
 
-// Aborted steps and their series come in the same order.
-void AddAbortedSteps(const proto::RequestRow& row, const std::vector<uint32_t>& series,
+void AddAbortedSteps(const proto::RequestRow& row, const std::vector<OpenStep>& steps,
                      const SeriesTable& table, OpenRequests* open) {
-  size_t next = 0;
-  for (const proto::StepRow& step : row.steps) {
-    if (step.outcome != proto::Outcome::kAborted || next == series.size()) continue;
-    const SeriesInfo* const info = table.Find(series[next++]);
+  for (const OpenStep& step : steps) {
+    const SeriesInfo* const info = table.Find(step.series);
     if (info != nullptr && info->key.kind == proto::Kind::kDuration) {
-      AddAborted(*info, step.duration_ns, open);
+      AddAborted(*info, row.steps[step.index].duration_ns, open);
     }
   }
 }
@@ -62,7 +59,7 @@ Result<OpenRequests> FoldOpenRequests(const SegmentFile& segment, uint32_t slots
     const uint64_t start = clock.UnixNs(head.start_ticks);
     source.duration_ns = died_unix_ns > start ? died_unix_ns - start : 0;
     proto::RequestRow row;
-    std::vector<uint32_t> open_steps;
+    std::vector<OpenStep> open_steps;
     if (!DecodeOpenRequest(source, table, clock, &row, &open_steps)) {
       ++open.corrupt;
       continue;

@@ -39,11 +39,11 @@ class Decoder {
       : source_(source), table_(table), clock_(clock), row_(row) {}
 
   bool Begin(const SeriesInfo** info);
-  bool Entries(bool lenient, std::vector<uint32_t>* open_steps);
+  bool Entries(bool lenient, std::vector<OpenStep>* open_steps);
 
  private:
   bool Step(const std::byte* bytes, size_t size, size_t offset, bool open,
-            std::vector<uint32_t>* open_steps);
+            std::vector<OpenStep>* open_steps);
   bool Attribute(const std::byte* bytes, size_t size, bool is_message);
   bool Value(const AttributeEntry& head, const std::byte* bytes, AttributeValue* value);
   StepRow* OwnerOf(uint32_t owner);
@@ -69,7 +69,7 @@ bool Decoder::Begin(const SeriesInfo** info) {
   return true;
 }
 
-bool Decoder::Entries(bool lenient, std::vector<uint32_t>* open_steps) {
+bool Decoder::Entries(bool lenient, std::vector<OpenStep>* open_steps) {
   size_t at = 0;
   while (source_.entry_bytes - at >= sizeof(EntryHead)) {
     const std::byte* const bytes = source_.entries + at;
@@ -108,7 +108,7 @@ bool Decoder::Entries(bool lenient, std::vector<uint32_t>* open_steps) {
 }
 
 bool Decoder::Step(const std::byte* bytes, size_t size, size_t offset, bool open,
-                   std::vector<uint32_t>* open_steps) {
+                   std::vector<OpenStep>* open_steps) {
   if (size < sizeof(StepEntry) || row_->steps.size() == kMaxSteps) return false;
   alignas(StepEntry) std::byte copy[sizeof(StepEntry)];
   std::memcpy(copy, bytes, sizeof copy);
@@ -127,7 +127,9 @@ bool Decoder::Step(const std::byte* bytes, size_t size, size_t offset, bool open
     step.duration_ns =
         row_->duration_ns > step.start_offset_ns ? row_->duration_ns - step.start_offset_ns : 0;
     step.outcome = proto::Outcome::kAborted;
-    if (open_steps != nullptr) open_steps->push_back(series);
+    if (open_steps != nullptr) {
+      open_steps->push_back({row_->steps.size(), series, static_cast<uint32_t>(offset) + 1});
+    }
   } else {
     step.duration_ns = entry.duration_ns.load(std::memory_order_relaxed);
     step.outcome = info->key.outcome;
@@ -220,7 +222,7 @@ bool DecodeRequest(const RequestSource& source, const SeriesTable& table, const 
 
 bool DecodeOpenRequest(const RequestSource& source, const SeriesTable& table,
                        const TickMapper& clock, RequestRow* row,
-                       std::vector<uint32_t>* open_steps) {
+                       std::vector<OpenStep>* open_steps) {
   Decoder decoder(source, table, clock, row);
   const SeriesInfo* info = nullptr;
   if (!decoder.Begin(&info)) return false;

@@ -28,11 +28,18 @@ struct RequestSource {
 bool DecodeRequest(const RequestSource& source, const SeriesTable& table, const TickMapper& clock,
                    proto::RequestRow* row);
 
-// An open request of a dead producer: everything that was written, steps that never ended are
-// aborted. `open_steps` gets the series of those.
+// A step that had not ended when its request was read.
+struct OpenStep {
+  size_t index = 0;       // in the row's steps
+  uint32_t series = 0;    // as it would have ended: ok
+  uint32_t entry_id = 0;  // entry offset + 1, as SlotHead::current_step names it
+};
+
+// An open request, of a dead producer as a rule: everything that was written, steps that never
+// ended are aborted. `open_steps` gets those, in the order they began.
 bool DecodeOpenRequest(const RequestSource& source, const SeriesTable& table,
                        const TickMapper& clock, proto::RequestRow* row,
-                       std::vector<uint32_t>* open_steps);
+                       std::vector<OpenStep>* open_steps);
 
 }  // namespace ringside::agent
 

@@ -34,12 +34,17 @@ Status ErrnoError(const char* what) {
 
 Status Truncated() { return Status::Error("the file was truncated under its reader"); }
 
-std::string CheckFile(const struct stat& info, bool any_owner) {
-  if (!S_ISREG(info.st_mode)) return "is not a regular file";
+// What is followed must be a producer's own file, beside what every segment must be.
+std::string CheckOwner(const struct stat& info, bool any_owner) {
   if (!any_owner && info.st_uid != geteuid() && info.st_uid != 0) {
     return "belongs to user " + std::to_string(info.st_uid) + ", not to this directory's owner";
   }
   if (info.st_nlink > 1) return "has other names (hard links)";
+  return {};
+}
+
+std::string CheckFile(const struct stat& info) {
+  if (!S_ISREG(info.st_mode)) return "is not a regular file";
   if (static_cast<uint64_t>(info.st_size) < proto::kHeaderBytes) return "is too small";
   if (static_cast<uint64_t>(info.st_size) > kMaxSegmentBytes) return "is too large";
   return {};
@@ -53,13 +58,24 @@ std::atomic<uint64_t>* WordAt(const Mapping& mapping, size_t offset) {
 
 std::unique_ptr<SegmentFile> SegmentFile::Open(int directory_fd, const std::string& name,
                                                bool any_owner, OpenError* error) {
+  return OpenFor(any_owner ? Use::kFollowAnyOwner : Use::kFollow, directory_fd, name, error);
+}
+
+std::unique_ptr<SegmentFile> SegmentFile::OpenReadOnly(const std::string& path, OpenError* error) {
+  return OpenFor(Use::kLook, AT_FDCWD, path, error);
+}
+
+std::unique_ptr<SegmentFile> SegmentFile::OpenFor(Use use, int directory_fd,
+                                                  const std::string& name, OpenError* error) {
+  const bool is_look = use == Use::kLook;
   const auto fail = [&](Refusal refusal, std::string reason) {
     *error = {refusal, std::move(reason)};
     return nullptr;
   };
   std::unique_ptr<SegmentFile> file(new SegmentFile);
   // O_NONBLOCK: opening a FIFO must not wait. O_NOFOLLOW: a symbolic link is nobody's segment.
-  const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  const int access = is_look ? O_RDONLY : O_RDWR;
+  const int flags = access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   file->fd_.Reset(openat(directory_fd, name.c_str(), flags));
   if (!file->fd_.ok()) {
     if (errno == ENOENT || errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
@@ -69,9 +85,9 @@ std::unique_ptr<SegmentFile> SegmentFile::Open(int directory_fd, const std::stri
   }
   struct stat info {};
   if (fstat(file->fd_.get(), &info) != 0) return fail(Refusal::kRefused, std::strerror(errno));
-  if (std::string reason = CheckFile(info, any_owner); !reason.empty()) {
-    return fail(Refusal::kRefused, std::move(reason));
-  }
+  std::string reason = CheckFile(info);
+  if (reason.empty() && !is_look) reason = CheckOwner(info, use == Use::kFollowAnyOwner);
+  if (!reason.empty()) return fail(Refusal::kRefused, std::move(reason));
   file->device_ = info.st_dev;
   file->inode_ = info.st_ino;
   file->bytes_ = static_cast<uint64_t>(info.st_size);
@@ -79,22 +95,24 @@ std::unique_ptr<SegmentFile> SegmentFile::Open(int directory_fd, const std::stri
   if (!whole) return fail(Refusal::kNotReady, whole.message());
   file->whole_ = std::move(*whole);
   Refusal refusal = Refusal::kRefused;
-  if (Status status = file->ReadIdentity(name, &refusal); !status) {
+  if (Status status = file->ReadIdentity(is_look ? "" : name, &refusal); !status) {
     return fail(refusal, status.message());
   }
-  if (Status status = file->MapParts(); !status) return fail(Refusal::kNotReady, status.message());
+  const int protection = is_look ? PROT_READ : PROT_READ | PROT_WRITE;
+  if (Status status = file->MapParts(protection); !status) {
+    return fail(Refusal::kNotReady, status.message());
+  }
   return file;
 }
 
-Status SegmentFile::MapParts() {
-  const int both = PROT_READ | PROT_WRITE;
-  Result<Mapping> header = Mapping::Map(fd_.get(), 0, kPageBytes, both);
+Status SegmentFile::MapParts(int protection) {
+  Result<Mapping> header = Mapping::Map(fd_.get(), 0, kPageBytes, protection);
   if (!header) return header.status();
   header_ = std::move(*header);
   lanes_skew_ = geometry().lanes_offset % kPageBytes;
   Result<Mapping> lanes =
       Mapping::Map(fd_.get(), geometry().lanes_offset - lanes_skew_,
-                   lanes_skew_ + geometry().lane_count * sizeof(proto::Lane), both);
+                   lanes_skew_ + geometry().lane_count * sizeof(proto::Lane), protection);
   if (!lanes) return lanes.status();
   lanes_ = std::move(*lanes);
   return Status();
@@ -137,7 +155,7 @@ Status SegmentFile::ReadIdentity(const std::string& name, Refusal* refusal) {
   }
   if (header.ns_per_tick_q32 == 0) return Status::Error("names a clock without a rate");
   std::memcpy(identity_.uuid.bytes.data(), header.uuid, sizeof header.uuid);
-  if (proto::ToString(identity_.uuid) + proto::kSegmentSuffix != name) {
+  if (!name.empty() && proto::ToString(identity_.uuid) + proto::kSegmentSuffix != name) {
     return Status::Error("holds the segment of " + proto::ToString(identity_.uuid));
   }
   if (Status status = CheckGeometry(header.geometry, bytes_); !status) return status;
@@ -147,6 +165,9 @@ Status SegmentFile::ReadIdentity(const std::string& name, Refusal* refusal) {
   identity_.clock_kind = header.clock_kind;
   identity_.ns_per_tick_q32 = header.ns_per_tick_q32;
   identity_.geometry = header.geometry;
+  identity_.minor_version = header.minor_version;
+  identity_.anchor_ticks = header.anchor_ticks;
+  identity_.anchor_unix_ns = header.anchor_unix_ns;
   return ReadInfo(header);
 }
 
@@ -168,6 +189,10 @@ Status SegmentFile::ReadInfo(const SegmentHeader& header) {
   identity_.service = text(bytes);
   if (Status s = read(header.command_offset, header.command_bytes, &bytes); !s) return s;
   identity_.command = text(bytes);
+  if (Status s = read(header.probe_version_offset, header.probe_version_bytes, &bytes); !s) {
+    return s;
+  }
+  identity_.probe_version = text(bytes);
   if (Status s = read(header.labels_offset, header.labels_bytes, &bytes); !s) return s;
   Result<proto::LabelList> labels = ParseLabels(bytes.data(), bytes.size());
   if (!labels) return labels.status();
@@ -239,6 +264,17 @@ Status SegmentFile::Read(uint64_t offset, size_t size, void* out) const {
       [&](uint64_t at, uint64_t count) { std::memset(target + at, 0, count); });
 }
 
+Status SegmentFile::ReadIntoZeros(uint64_t offset, size_t size, void* zeros) const {
+  auto* const target = static_cast<std::byte*>(zeros);
+  const std::byte* const source = whole_.data() + offset;
+  return Walk(
+      offset, size,
+      [&](uint64_t at, uint64_t count) {
+        return GuardBus([&] { CopyWords(target + at, source + at, count); });
+      },
+      [](uint64_t, uint64_t) {});
+}
+
 Result<bool> SegmentFile::Equals(uint64_t offset, size_t size, const void* image) const {
   const auto* const expected = static_cast<const std::byte*>(image);
   const std::byte* const source = whole_.data() + offset;
@@ -271,8 +307,11 @@ Status SegmentFile::AdvanceInterval() {
       uint64_t interval = (word + 1) & proto::kControlIntervalMask;
       if (interval == 0) interval = 1;  // 0 is the interval of a segment that no agent has met
       const uint64_t next = (word & ~proto::kControlIntervalMask) | interval;
-      if (control->compare_exchange_weak(word, next, std::memory_order_relaxed)) return;
+      if (control->compare_exchange_weak(word, next, std::memory_order_relaxed)) break;
     }
+    // SYNC extreme-late (agent): whoever widens an extreme without seeing this is seen by the next
+    // copy.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
   });
   return whole ? Status() : Truncated();
 }

@@ -33,8 +33,12 @@ struct SegmentIdentity {
   proto::ClockKind clock_kind = proto::ClockKind::kMonotonic;
   uint64_t ns_per_tick_q32 = 0;
   proto::Geometry geometry{};
+  uint16_t minor_version = 0;
+  uint64_t anchor_ticks = 0;
+  uint64_t anchor_unix_ns = 0;
   std::string service;
   std::string command;
+  std::string probe_version;
   proto::LabelList labels;
 };
 
@@ -63,6 +67,9 @@ class SegmentFile {
   // `any_owner`: files of other users are welcome (a shared directory). Null on error.
   static std::unique_ptr<SegmentFile> Open(int directory_fd, const std::string& name,
                                            bool any_owner, OpenError* error);
+  // For a look, after a crash as well: under any name, of any owner. What changes the segment must
+  // not be called then: nothing of it is mapped for writing.
+  static std::unique_ptr<SegmentFile> OpenReadOnly(const std::string& path, OpenError* error);
 
   const SegmentIdentity& identity() const { return identity_; }
   const proto::Geometry& geometry() const { return identity_.geometry; }
@@ -75,6 +82,8 @@ class SegmentFile {
   proto::Result<SegmentUse> ReadUse() const;
   // Raw bytes of [offset, offset + size); holes read as zero.
   proto::Status Read(uint64_t offset, size_t size, void* out) const;
+  // The same into memory that is zero already: holes leave it alone.
+  proto::Status ReadIntoZeros(uint64_t offset, size_t size, void* zeros) const;
   // Whether the bytes equal `image`, without copying them.
   proto::Result<bool> Equals(uint64_t offset, size_t size, const void* image) const;
 
@@ -87,7 +96,11 @@ class SegmentFile {
 
  private:
   SegmentFile() = default;
-  proto::Status MapParts();
+  enum class Use { kFollow, kFollowAnyOwner, kLook };
+  static std::unique_ptr<SegmentFile> OpenFor(Use use, int directory_fd, const std::string& name,
+                                              OpenError* error);
+  proto::Status MapParts(int protection);
+  // `name`: what the file must be called; empty: anything.
   proto::Status ReadIdentity(const std::string& name, Refusal* refusal);
   proto::Status ReadInfo(const proto::SegmentHeader& header);
   template <typename OnData, typename OnHole>
