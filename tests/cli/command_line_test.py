@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["up", "run", "agent", "aggregator", "query", "report", "ledger"]
+COMMANDS = ["up", "run", "agent", "aggregator", "query", "report", "ledger", "shm"]
 
 
 def one_line(result):
