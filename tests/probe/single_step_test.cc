@@ -195,6 +195,7 @@ TEST_P(SingleStep, EveryInstruction_LeavesAWholeSegment) {
   ASSERT_TRUE(Begin(&worker));
   std::optional<uint64_t> size_before;
   uint32_t last_begun = ~0u;
+  uint64_t last_count = 0;
   int steps = 0;
   int states = 0;
   for (bool is_running = true; is_running && !HasFailure(); ++steps) {
@@ -213,8 +214,11 @@ TEST_P(SingleStep, EveryInstruction_LeavesAWholeSegment) {
     const Folded folded = fold_.Fold(image_, name_);
     Check(folded, worker.begun(), worker.ended());
     CheckWithoutTheAgent(folded);
+    const auto view = SegmentView::Open(fold_.PathOf(name_));
+    EXPECT_GE(view->TotalCount(), last_count) << "a cell went backwards";
+    last_count = view->TotalCount();
     if (GetParam().grows == nullptr) continue;
-    const uint64_t size = GetParam().grows(*SegmentView::Open(fold_.PathOf(name_)));
+    const uint64_t size = GetParam().grows(*view);
     if (!size_before) size_before = size;
     if (!is_running) {
       EXPECT_GT(size, *size_before) << "not what the case is named for";

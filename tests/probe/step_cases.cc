@@ -1,26 +1,24 @@
 #include "tests/probe/step_cases.h"
 
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include <unistd.h>
 
 #include <ringside/probe.h>
 
+#include "tests/probe/step_case_parts.h"
+
 namespace ringside::tests {
 namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr int64_t kOne = 5;           // what samples before the operation are
-constexpr uint64_t kSmallRing = 16;   // records
-constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kSmallRing = 16;     // records
 constexpr uint64_t kPageRequests = 22;  // of RunRequests fit into a page
-constexpr uint64_t kPageRecord = 170;  // the record of a ring that lies on two pages
+constexpr uint64_t kPageRecord = 170;   // the record of a ring that lies on two pages
 
-// ---- what grows
-uint64_t TimingDropped(const SegmentView& view) { return view.TimingDropped(); }
+// -- what grows --
 uint64_t TimingRounds(const SegmentView& view) {
   return (view.lane(1).timing_head + kSmallRing - 1) / kSmallRing;
 }
@@ -29,29 +27,10 @@ uint64_t TimingPages(const SegmentView& view) {
 }
 uint64_t RequestDropped(const SegmentView& view) { return view.lane(1).request_dropped; }
 uint64_t RequestPages(const SegmentView& view) { return view.lane(1).request_head / kPageBytes; }
-uint64_t PoolUsed(const SegmentView& view) { return view.header().pool_used; }
-uint64_t CoarseSamples(const SegmentView& view) { return view.Totals("work").coarse_count; }
-uint64_t SharedSamples(const SegmentView& view) { return view.lane(0).timing_dropped; }
-uint64_t LanesUsed(const SegmentView& view) { return view.lanes_used(); }
-uint64_t SeriesPages(const SegmentView& view) {
-  return (view.header().series_count * sizeof(proto::SeriesEntry) - 1) / kPageBytes;
-}
-uint64_t SeriesCount(const SegmentView& view) { return view.header().series_count; }
-uint64_t Overflows(const SegmentView& view) { return view.header().overflow_series; }
 uint64_t Zeros(const SegmentView& view) { return view.Totals("work").zero_count; }
 uint64_t Resident(const SegmentView& view) { return view.ResidentBytes(); }
 uint64_t InFlight(const SegmentView& view) {
   return view.lane(1).in_flight >> 40 == view.Find("outer").index ? 1 : 0;
-}
-
-void RecordTimes(const Operation& operation, uint64_t times) {
-  for (uint64_t i = 0; i < times; ++i) operation.Record(nanoseconds{kOne});
-}
-
-void RecordSeven(const StepMarks& marks, const Operation& operation) {
-  marks.Begin();
-  operation.Record(nanoseconds{7});
-  marks.End();
 }
 
 StepBody Record(uint64_t before) {
@@ -60,38 +39,6 @@ StepBody Record(uint64_t before) {
     RecordTimes(operation, before);
     RecordSeven(marks, operation);
   };
-}
-
-// Blocks of 896 bytes, and for each octave a page of 512.
-void FillChunk(int blocks) {
-  for (int block = 0; block < blocks; ++block) {
-    const std::string label = std::to_string(block);
-    const Operation filler{"filler", Labels{{"n", label}}};
-    for (int octave = 0; octave < 40; ++octave) {
-      filler.Record(nanoseconds{int64_t{1} << octave});
-    }
-  }
-}
-
-// Takes pages of 2048 bytes, then pages of 64, until there is no pool left for this lane. Its first
-// call is to come before another thread takes the rest of the pool: it needs entries of its own.
-void FillPool(int octaves) {
-  for (const int scale : {8, 2}) {
-    const Value filler{scale == 8 ? "filler/large" : "filler/small", "{x}",
-                       ValueOptions{}.Scale(scale)};
-    for (int octave = 0; octave < octaves; ++octave) filler.Record(int64_t{1} << octave);
-  }
-}
-
-// Two samples, in a lane that the thread keeps.
-void RecordInAThreadThatStays(const Operation& operation) {
-  std::atomic<bool> has_lane{false};
-  std::thread([&has_lane, operation] {
-    RecordTimes(operation, 2);
-    has_lane = true;
-    for (;;) pause();
-  }).detach();
-  while (!has_lane) std::this_thread::yield();
 }
 
 StepBody EndTimer(uint64_t before, bool fails) {
@@ -126,13 +73,6 @@ StepBody EndRequest(uint64_t before) {
     request.End();
     marks.End();
   };
-}
-
-StepCase Timing(std::string name, StepBody body, uint64_t before) {
-  StepCase made{std::move(name), std::move(body)};
-  made.before = before;
-  made.before_sum = before * uint64_t{kOne};
-  return made;
 }
 
 StepCase EndOfRequest(std::string name, uint64_t before) {
@@ -181,133 +121,6 @@ void AddRecords(std::vector<StepCase>* cases) {
       },
       2));
   cases->back().grows = SeriesCount;
-}
-
-void AddGrowth(std::vector<StepCase>* cases) {
-  cases->push_back(Timing(
-      "Growth_OctaveBoundary",
-      [](const StepMarks& marks) {
-        const Operation operation{"work"};
-        RecordTimes(operation, 2);
-        marks.Begin();
-        operation.Record(nanoseconds{1 << 20});
-        marks.End();
-      },
-      2));
-  cases->back().value = 1 << 20;
-  // 3 * (896 + 40 * 512) + 896 + 512 bytes are a chunk.
-  cases->push_back(Timing(
-      "Growth_PoolChunkBoundary",
-      [](const StepMarks& marks) {
-        FillChunk(3);
-        const Operation operation{"work"};
-        RecordTimes(operation, 1);
-        marks.Begin();
-        operation.Record(nanoseconds{1 << 20});
-        marks.End();
-      },
-      1));
-  cases->back().value = 1 << 20;
-  cases->back().grows = PoolUsed;
-  cases->push_back(Timing(
-      "Growth_PoolIsOut_CoarseCell",
-      [](const StepMarks& marks) {
-        const Operation operation{"work"};
-        RecordTimes(operation, 1);
-        FillPool(1);
-        FillPool(60);
-        marks.Begin();
-        operation.Record(nanoseconds{1 << 20});
-        marks.End();
-      },
-      1));
-  cases->back().grows = CoarseSamples;
-  cases->back().value = 1 << 20;
-  cases->back().environment = {{"RINGSIDE_POOL_BYTES", "131072"}};
-  cases->push_back(Timing(
-      "Growth_PoolIsOut_SharedLane",
-      [](const StepMarks& marks) {
-        FillPool(1);
-        const Operation operation{"work"};
-        RecordInAThreadThatStays(operation);
-        FillPool(60);
-        RecordSeven(marks, operation);
-      },
-      2));
-  cases->back().grows = SharedSamples;
-  cases->back().environment = {{"RINGSIDE_POOL_BYTES", "131072"}};
-  cases->push_back(Timing(
-      "Growth_FirstRecordOfASeriesInALane",
-      [](const StepMarks& marks) {
-        const Operation operation{"work"};
-        Operation{"other"}.Record(nanoseconds{kOne});  // keeps lane 1
-        std::thread([&] { RecordTimes(operation, 2); }).join();
-        RecordSeven(marks, operation);
-      },
-      2));
-  cases->push_back(Timing(
-      "Growth_FirstRecordOfAThread_LaneOfAnother",
-      [](const StepMarks& marks) {
-        const Operation operation{"work"};
-        std::thread([&] { RecordTimes(operation, 2); }).join();
-        RecordSeven(marks, operation);
-      },
-      2));
-  cases->push_back(Timing(
-      "Growth_FirstRecordOfAThread_NewLane",
-      [](const StepMarks& marks) {
-        const Operation operation{"work"};
-        RecordInAThreadThatStays(operation);
-        RecordSeven(marks, operation);
-      },
-      2));
-  cases->back().grows = LanesUsed;
-  cases->push_back(Timing("Growth_FirstRecordOfAProcess", Record(0), 0));
-}
-
-void AddRegistration(std::vector<StepCase>* cases) {
-  const auto with_new_label = [](const StepMarks& marks) {
-    const Operation operation{"work"};
-    RecordTimes(operation, 2);
-    marks.Begin();
-    operation.With(Labels{{"model", "new"}}).Record(nanoseconds{7});
-    marks.End();
-  };
-  cases->push_back(Timing("Registration_NewLabel", with_new_label, 2));
-  cases->back().grows = SeriesCount;
-  cases->push_back(Timing("Registration_NewLabel_RingFull", with_new_label, 2));
-  cases->back().grows = TimingDropped;
-  cases->back().environment = {{"RINGSIDE_TIMING_RING_RECORDS", "2"}};
-  cases->push_back(Timing("Registration_NewLabel_AgentFollows", with_new_label, 2));
-  cases->back().agent_follows = true;
-  // 64 entries are a page: 4 global ones, "work", and 59 more.
-  cases->push_back(Timing(
-      "Registration_TablePageBoundary",
-      [](const StepMarks& marks) {
-        const Operation operation{"work"};
-        RecordTimes(operation, 1);
-        for (int i = 0; i < 59; ++i) {
-          const std::string label = std::to_string(i);
-          Operation{"other", Labels{{"n", label}}}.Record(nanoseconds{kOne});
-        }
-        RecordSeven(marks, operation.With(Labels{{"model", "new"}}));
-      },
-      1));
-  cases->back().grows = SeriesPages;
-  cases->push_back(Timing(
-      "Registration_TableIsFull_OverflowSeries",
-      [](const StepMarks& marks) {
-        const Operation operation{"work"};
-        RecordTimes(operation, 1);
-        for (int i = 0; i < 20; ++i) {
-          const std::string label = std::to_string(i);
-          Operation{"other", Labels{{"n", label}}}.Record(nanoseconds{kOne});
-        }
-        RecordSeven(marks, operation.With(Labels{{"model", "new"}}));
-      },
-      1));
-  cases->back().grows = Overflows;
-  cases->back().environment = {{"RINGSIDE_SERIES", "24"}};
 }
 
 void AddTimers(std::vector<StepCase>* cases) {

@@ -1,7 +1,7 @@
 // A worker that runs one instruction at a time: its parent decides where it dies.
 //
-// It traces itself, prepares, stops at Begin, and is stepped from there until End. Between two steps
-// all shared memory is what a SIGKILL at that very instruction would leave.
+// It traces itself, prepares, stops at Begin, and is stepped from there until End. Between two
+// steps all shared memory is what a SIGKILL at that very instruction would leave.
 #ifndef RINGSIDE_TESTS_PROBE_STEPPED_WORKER_H_
 #define RINGSIDE_TESTS_PROBE_STEPPED_WORKER_H_
 
