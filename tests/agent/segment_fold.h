@@ -60,8 +60,8 @@ class SegmentFold {
   ProcessMaps processes_;
 };
 
-// A whole agent meets the one segment of `directory`, finds its process dead, delivers it and
-// removes it. Fails the test when it does not.
+// A whole agent meets the segments of `directory`, finds their processes dead, delivers what is in
+// them and removes them. Fails the test when it does not. `totals` are those of one of them.
 Folded FoldByAgent(const std::string& directory);
 
 }  // namespace ringside::agent

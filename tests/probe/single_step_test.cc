@@ -6,7 +6,6 @@
 // changed. Killed kills for real: at some of the instructions that changed something, or, with
 // RINGSIDE_LONG set, at every one.
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <numeric>
 #include <ostream>
@@ -235,15 +234,14 @@ TEST_P(SingleStep, Killed_TheAgentFoldsIt) {
   {
     SteppedWorker worker;
     ASSERT_TRUE(Begin(&worker));
-    const bool is_long = getenv("RINGSIDE_LONG") != nullptr;
     std::vector<int> all;
     int step = 0;
     do {
-      if (Look() || is_long) all.push_back(step);
+      if (Look() || IsLong()) all.push_back(step);
       ASSERT_LT(++step, kMostSteps);
     } while (worker.Step());
     std::mt19937 random(static_cast<unsigned>(std::hash<std::string>{}(GetParam().name)));
-    std::sample(all.begin(), all.end(), std::back_inserter(moments), is_long ? kMostKills : kKills,
+    std::sample(all.begin(), all.end(), std::back_inserter(moments), IsLong() ? kMostKills : kKills,
                 random);
   }
   for (const int moment : moments) {
