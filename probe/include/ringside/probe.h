@@ -1,11 +1,17 @@
-// Ringside's probe for C++17: thin wrappers over the C ABI in <ringside/probe_c.h>, which says what
-// each call costs and what happens without an agent.
+// Ringside's probe for C++17: thin wrappers over the C ABI in <ringside/probe_c.h>.
 //
 //   static ringside::Operation decode{"decode", ringside::Labels{{"model", "en-us"}}};
 //   { ringside::Timer t{decode}; if (!Work()) t.Fail("timeout"); }
 //
-// Nothing here throws, allocates or blocks. Labels, Label and Attributes hold views: pass them
-// where they are made, or keep what they refer to alive.
+// Nothing here throws, allocates or blocks. Cost classes (hot: nanoseconds, look-up: below a
+// microsecond, cold: may make system calls), threads, signals, errors, and what happens without an
+// agent or a segment: as <ringside/probe_c.h> says at its top. Each class below names its costs;
+// switched off at run time, every call of class hot is one load and a branch. Objects with a scope
+// (Timer, Stage, Request) are used by one thread at a time unless they say otherwise; copies of a
+// handle (Operation, Value, Counter, Gauge) by any.
+//
+// Labels, Label and Attributes hold views: pass them where they are made, or keep what they refer
+// to alive.
 #ifndef RINGSIDE_PROBE_H_
 #define RINGSIDE_PROBE_H_
 
@@ -63,7 +69,8 @@ struct Label {
   ringside_label label;
 };
 
-// Few values, make series: model, device. At most 16; further ones are left out.
+// Few values, make series: model, device. At most 16; further ones are left out. No call into the
+// probe.
 class Labels {
  public:
   static constexpr size_t kMax = 16;
@@ -110,6 +117,7 @@ struct Attribute {
 };
 
 // Any values, stay with the request: file, photo_id, job_id. At most 64; further ones are left out.
+// No call into the probe.
 class Attributes {
  public:
   static constexpr size_t kMax = 64;
@@ -137,7 +145,8 @@ struct Config {
   std::string_view directory;
 };
 
-// Optional, before the first record; the environment goes before it. False: it came too late.
+// Optional, before the first record; the environment goes before it. False: it came too late. Cold;
+// not in signal handlers.
 inline bool Configure(const Config& config) noexcept {
   ringside_config plain{};
   plain.size = sizeof plain;
@@ -148,11 +157,14 @@ inline bool Configure(const Config& config) noexcept {
   return ringside_configure(&plain) == 0;
 }
 
+// Switches all recording of this process on or off at run time. Hot.
 inline void SetEnabled(bool enabled) noexcept { ringside_set_enabled(enabled ? 1 : 0); }
 
 // ---- operations ---------------------------------------------------------------------------------
 
 // A handle: cheap to copy, never freed. Make it once (static) or look it up again, as you like.
+// Constructor and With: look-up. Record: hot (an outcome other than ok: look-up); a negative
+// duration is 0.
 class Operation {
  public:
   explicit Operation(std::string_view path, const Labels& labels = {}) noexcept
@@ -176,7 +188,8 @@ class Operation {
   const ringside_operation* handle_;
 };
 
-// Times its own life: ok, unless Fail was called or a C++ exception is in flight.
+// Times its own life: ok, unless Fail was called or a C++ exception is in flight. Constructor and
+// destructor: hot, and on one thread. Fail: look-up.
 class Timer {
  public:
   explicit Timer(const Operation& operation) noexcept {
@@ -225,6 +238,8 @@ class ValueOptions {
   ringside_value_options plain{sizeof(ringside_value_options), RINGSIDE_RESOLUTION_AUTO, 0, -1};
 };
 
+// Any numbers: sizes, scores, rates. Constructor and With: look-up. Record: hot; what is NaN,
+// infinite or negative without Signed is counted as lost.
 class Value {
  public:
   explicit Value(std::string_view path, std::string_view unit = {}, const Labels& labels = {},
@@ -253,6 +268,7 @@ class Value {
   const ringside_value* handle_;
 };
 
+// What only grows. Constructor and With: look-up. Add: hot.
 class Counter {
  public:
   explicit Counter(std::string_view path, std::string_view unit = {},
@@ -272,6 +288,7 @@ class Counter {
   const ringside_counter* handle_;
 };
 
+// What goes up and down: its last value stands. Constructor and With: look-up. Set: hot.
 class Gauge {
  public:
   explicit Gauge(std::string_view path, std::string_view unit = {}, const Labels& labels = {},
@@ -305,6 +322,7 @@ class Gauge {
 class Request;
 
 // A view of the stage that Request::Next began; it is the request's and ends with the next one.
+// Set: hot. Value and Fail: look-up.
 class CurrentStage {
  public:
   CurrentStage& Set(const Attribute& attribute) noexcept {
@@ -326,7 +344,9 @@ class CurrentStage {
   ringside_stage* stage_;
 };
 
-// Ends with its scope: ok, unless Fail was called or a C++ exception is in flight.
+// Ends with its scope: ok, unless Fail was called or a C++ exception is in flight. Constructor
+// (with labels: look-up), Set and End: hot. Value and Fail: look-up. Stages of one request may
+// overlap, and be on any threads.
 class Stage {
  public:
   Stage(Request& request, std::string_view name, const Labels& labels = {}) noexcept;
@@ -360,7 +380,9 @@ class Stage {
 };
 
 // One unit of work. Without End it counts as aborted, or as an error when an exception is in
-// flight.
+// flight. Constructor, Next, Set and End: hot (a name instead of an Operation, or labels: look-up).
+// Value and Fail: look-up. Any thread may call Stage, Set, Value and Fail; Next one at a time; End
+// is the last.
 class Request {
  public:
   explicit Request(const Operation& operation, const Attributes& attributes = {},

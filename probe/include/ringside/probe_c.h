@@ -2,16 +2,31 @@
  *
  * A worker records durations, values, counters, gauges and requests into shared memory of its own;
  * an agent on the same host reads them. Nothing here blocks, throws, logs (one line to stderr at
- * most, see RINGSIDE_QUIET) or raises a signal; without an agent everything works the same.
+ * most, see RINGSIDE_QUIET) or raises a signal.
  *
  * Cost classes, named at each function:
- *   hot       a few nanoseconds: no system call, no lock, no allocation. The first call of a
- * thread, and the first of a series in a thread, also ask the kernel for pages. look-up   under a
- * microsecond: a hash look-up among what was registered before. cold      may make system calls.
- * Every function is thread-safe. Those of class hot and look-up are async-signal-safe too, save for
- * a process's very first record: one that interrupts the opening of the segment is counted as lost.
- * errno is preserved. NULL handles are ignored. Handles of series live as long as the process:
- * never free them. Names longer than their limit are cut (README of the segment: docs/shm-abi.md).
+ * - Hot: nanoseconds; no system call, no lock, no allocation. Only the first call of a thread, the
+ *   first of a series in a thread, and a value of a new order of magnitude ask the kernel for pages
+ *   (microseconds); the first of the process opens the segment (a fraction of a millisecond).
+ * - Look-up: under a microsecond; a hash look-up among what was registered before. No lock.
+ * - Cold: may make system calls, and may wait for another thread that opens the segment.
+ *
+ * What holds for every function, unless it says otherwise:
+ * - Threads: any thread may call it at any time; also before main, in destructors of thread-local
+ *   and static objects, and in a thread that is being cancelled (not asynchronously).
+ * - Signals: hot and look-up may be called in handlers, also in one that interrupted a record: such
+ *   a sample is counted, its raw detail is not kept. What interrupts the opening of the segment is
+ *   counted as lost. A timer, stage or request must not be one that the interrupted code is using.
+ * - Without an agent: the same, at the same cost. Statistics stay exact in the segment; raw detail
+ *   is kept until its ring is full, then dropped and counted.
+ * - Without a segment (no tmpfs, no room, a limit of the process): a no-op of some 50 ns that is
+ *   counted as lost; opening is tried again after a second, later after up to a minute.
+ * - Errors: none to handle; ringside_get_health tells what could not be recorded as asked. NULL
+ *   handles, requests and stages are ignored; a timer must not be NULL. errno is preserved.
+ *
+ * Handles of series are never NULL, live as long as the process, and are never freed: where there
+ * is no room for one more, it is an overflow series. Names longer than their limit are cut
+ * (docs/shm-abi.md).
  *
  * After fork() the child records into a segment of its own; a timer, stage or request that was open
  * across the fork counts once, in the parent.
@@ -123,11 +138,13 @@ typedef struct ringside_config {
   size_t label_count;
 } ringside_config;
 
-/* Optional; before the first record. 0, or -1 when it came too late. Cold. */
+/* Optional; before the first record. 0, or -1 when it came too late or `config` is not one. The
+ * environment goes before it. Cold; not in signal handlers. */
 RINGSIDE_API int ringside_configure(const ringside_config* config) RINGSIDE_NOEXCEPT;
-/* Switches all recording of this process on or off at run time. Cold. */
+/* Switches all recording of this process on or off at run time; what is recorded while it is off
+ * counts nowhere. No effect under RINGSIDE_DISABLED. Hot. */
 RINGSIDE_API void ringside_set_enabled(int enabled) RINGSIDE_NOEXCEPT;
-/* "0.1.0" */
+/* "0.1.0". Hot. */
 RINGSIDE_API const char* ringside_version(void) RINGSIDE_NOEXCEPT;
 
 typedef struct ringside_health {
@@ -143,17 +160,20 @@ typedef struct ringside_health {
   uint64_t overflow_series; /* series that went into an overflow series */
 } ringside_health;
 
-/* What this process could not record as asked. 0, or -1 when `health` is NULL. Cold. */
+/* What this process could not record as asked, since its segment was opened; what was lost before
+ * is part of it. 0, or -1 when `health` is NULL or of another size. Cold; may be called in signal
+ * handlers. */
 RINGSIDE_API int ringside_get_health(ringside_health* health) RINGSIDE_NOEXCEPT;
 /* Path of this process's segment, NUL-terminated, cut to `size`; the full length, or 0 when there
- * is none; opens the segment when nothing was recorded yet. Cold. */
+ * is none or recording is off; opens the segment when nothing was recorded yet. Cold. */
 RINGSIDE_API size_t ringside_segment_path(char* path, size_t size) RINGSIDE_NOEXCEPT;
-/* Why there is no segment, as printed to stderr; "" when there is one. Cold. */
+/* Why there is no segment, as printed to stderr; "" when there is one, or none was needed yet. The
+ * text changes when another thread tries again: for people, not for programs. Hot. */
 RINGSIDE_API const char* ringside_last_error(void) RINGSIDE_NOEXCEPT;
 
 /* ---- operations: what is timed --------------------------------------------------------------- */
 
-/* Registers or finds. Look-up. */
+/* Registers or finds. Labels are sorted by key; of equal keys the last one counts. Look-up. */
 RINGSIDE_API const ringside_operation* ringside_operation_get(ringside_text path,
                                                               const ringside_label* labels,
                                                               size_t label_count) RINGSIDE_NOEXCEPT;
@@ -161,16 +181,20 @@ RINGSIDE_API const ringside_operation* ringside_operation_get(ringside_text path
 RINGSIDE_API const ringside_operation* ringside_operation_with(
     const ringside_operation* operation, const ringside_label* labels,
     size_t label_count) RINGSIDE_NOEXCEPT;
-/* A duration measured elsewhere. `error_type` only with RINGSIDE_ERROR. Hot. */
+/* A duration measured elsewhere. `error_type` only with RINGSIDE_ERROR. Hot (an outcome other than
+ * ok: look-up). */
 RINGSIDE_API void ringside_operation_record(const ringside_operation* operation,
                                             uint64_t nanoseconds, ringside_outcome outcome,
                                             ringside_text error_type) RINGSIDE_NOEXCEPT;
 
-/* Start and end belong on one thread for the in-flight display; any thread may end. Hot. */
+/* Reads the clock, and shows the operation as the one in flight on this thread. Hot. */
 RINGSIDE_API void ringside_timer_start(ringside_timer* timer,
                                        const ringside_operation* operation) RINGSIDE_NOEXCEPT;
+/* Records what passed since the start: once, further calls do nothing. Another thread than the one
+ * that started it may end it; the in-flight display stays on the first one then. Hot. */
 RINGSIDE_API void ringside_timer_end(ringside_timer* timer) RINGSIDE_NOEXCEPT;
-/* The timer's outcome will be an error of this type (few values, as a label). Look-up. */
+/* The timer's outcome will be an error of this type (few values, as a label); the first one stands.
+ * Look-up. */
 RINGSIDE_API void ringside_timer_fail(ringside_timer* timer,
                                       ringside_text error_type) RINGSIDE_NOEXCEPT;
 
@@ -187,46 +211,55 @@ typedef struct ringside_value_options {
   int scale;      /* 0 .. 8: buckets an octave, as a power of two. -1: the default, 6 (0.542 %) */
 } ringside_value_options;
 
-/* Unit: UCUM, as OpenTelemetry: "s", "By", "{token}", "1". `options` may be NULL. Look-up. */
+/* Registers or finds. Unit: UCUM, as OpenTelemetry: "s", "By", "{token}", "1". `options` may be
+ * NULL. Look-up. */
 RINGSIDE_API const ringside_value* ringside_value_get(ringside_text path, ringside_text unit,
                                                       const ringside_value_options* options,
                                                       const ringside_label* labels,
                                                       size_t label_count) RINGSIDE_NOEXCEPT;
+/* The same value with other labels. Look-up. */
 RINGSIDE_API const ringside_value* ringside_value_with(const ringside_value* value,
                                                        const ringside_label* labels,
                                                        size_t label_count) RINGSIDE_NOEXCEPT;
-/* Hot. NaN and infinite values are counted as lost. */
+/* NaN, infinite and undeclared negative values are counted as lost, too large ones clamped. Hot. */
 RINGSIDE_API void ringside_value_record(const ringside_value* value,
                                         double number) RINGSIDE_NOEXCEPT;
+/* As ringside_value_record, of an integer. Hot. */
 RINGSIDE_API void ringside_value_record_int(const ringside_value* value,
                                             int64_t number) RINGSIDE_NOEXCEPT;
 
+/* Registers or finds. Look-up. */
 RINGSIDE_API const ringside_counter* ringside_counter_get(ringside_text path, ringside_text unit,
                                                           const ringside_label* labels,
                                                           size_t label_count) RINGSIDE_NOEXCEPT;
+/* The same counter with other labels. Look-up. */
 RINGSIDE_API const ringside_counter* ringside_counter_with(const ringside_counter* counter,
                                                            const ringside_label* labels,
                                                            size_t label_count) RINGSIDE_NOEXCEPT;
-/* Hot. */
+/* Modulo 2^64. Hot. */
 RINGSIDE_API void ringside_counter_add(const ringside_counter* counter,
                                        uint64_t number) RINGSIDE_NOEXCEPT;
 
+/* Registers or finds. `options` as for values. Look-up. */
 RINGSIDE_API const ringside_gauge* ringside_gauge_get(ringside_text path, ringside_text unit,
                                                       const ringside_value_options* options,
                                                       const ringside_label* labels,
                                                       size_t label_count) RINGSIDE_NOEXCEPT;
+/* The same gauge with other labels. Look-up. */
 RINGSIDE_API const ringside_gauge* ringside_gauge_with(const ringside_gauge* gauge,
                                                        const ringside_label* labels,
                                                        size_t label_count) RINGSIDE_NOEXCEPT;
-/* Hot. */
+/* The last value of all threads stands. Refused and clamped as values are. Hot. */
 RINGSIDE_API void ringside_gauge_set(const ringside_gauge* gauge, double number) RINGSIDE_NOEXCEPT;
+/* As ringside_gauge_set. Hot. */
 RINGSIDE_API void ringside_gauge_set_int(const ringside_gauge* gauge,
                                          int64_t number) RINGSIDE_NOEXCEPT;
 
 /* ---- requests and their stages --------------------------------------------------------------- */
 
 /* One unit of work. `id` is the caller's own and may be empty. Calls on one request may come from
- * any thread, but ringside_request_end is the last one and comes alone. Hot. */
+ * any thread, but ringside_request_end is the last one and comes alone. Without a free slot or room
+ * its detail is dropped and counted, its statistics are not. Hot. */
 RINGSIDE_API void ringside_request_start(ringside_request* request,
                                          const ringside_operation* operation, ringside_text id,
                                          const ringside_attribute* attributes,
@@ -237,7 +270,8 @@ RINGSIDE_API void ringside_request_set(ringside_request* request,
 /* A value that is an attribute of the request and a series `<request>/<name>`. Look-up. */
 RINGSIDE_API void ringside_request_value(ringside_request* request, ringside_text name,
                                          ringside_text unit, double number) RINGSIDE_NOEXCEPT;
-/* The outcome will be an error, whatever ringside_request_end says. Look-up. */
+/* The outcome will be an error, whatever ringside_request_end says; the first one stands. Look-up.
+ */
 RINGSIDE_API void ringside_request_fail(ringside_request* request, ringside_text error_type,
                                         ringside_text message) RINGSIDE_NOEXCEPT;
 /* Ends the stage that the last call began, with the outcome ok, and begins another with the same
@@ -246,7 +280,8 @@ RINGSIDE_API void ringside_request_fail(ringside_request* request, ringside_text
 RINGSIDE_API ringside_stage* ringside_request_next(ringside_request* request, ringside_text name,
                                                    const ringside_label* labels,
                                                    size_t label_count) RINGSIDE_NOEXCEPT;
-/* Ends the request, and the stage of ringside_request_next with the same outcome. Hot. */
+/* Ends the request, and the stage of ringside_request_next with the same outcome. Once: further
+ * calls do nothing. Hot. */
 RINGSIDE_API void ringside_request_end(ringside_request* request,
                                        ringside_outcome outcome) RINGSIDE_NOEXCEPT;
 
@@ -255,14 +290,19 @@ RINGSIDE_API void ringside_request_end(ringside_request* request,
 RINGSIDE_API void ringside_stage_start(ringside_stage* stage, ringside_request* request,
                                        ringside_text name, const ringside_label* labels,
                                        size_t label_count) RINGSIDE_NOEXCEPT;
+/* Hot. */
 RINGSIDE_API void ringside_stage_set(ringside_stage* stage,
                                      const ringside_attribute* attribute) RINGSIDE_NOEXCEPT;
 /* A value that is an attribute of the step and a series `<request>/<stage>/<name>` with the stage's
  * labels. Look-up. */
 RINGSIDE_API void ringside_stage_value(ringside_stage* stage, ringside_text name,
                                        ringside_text unit, double number) RINGSIDE_NOEXCEPT;
+/* The stage's outcome will be an error, whatever ringside_stage_end says; the first one stands.
+ * Look-up. */
 RINGSIDE_API void ringside_stage_fail(ringside_stage* stage, ringside_text error_type,
                                       ringside_text message) RINGSIDE_NOEXCEPT;
+/* Once: further calls do nothing. Also after its request has ended: it counts, without detail. Hot.
+ */
 RINGSIDE_API void ringside_stage_end(ringside_stage* stage,
                                      ringside_outcome outcome) RINGSIDE_NOEXCEPT;
 
