@@ -98,7 +98,6 @@ class Producer {
   bool seen_alive_ = false;
   bool in_commit_ = false;  // the idle slot is part of the commit under way
   bool last_ = false;       // that commit is its last
-  bool advance_later_ = false;
   bool done_ = false;
   uint64_t retired_monotonic_ns_ = 0;
   uint64_t died_unix_ns_ = 0;
