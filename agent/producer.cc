@@ -198,7 +198,7 @@ Status Producer::ReadLanes(SegmentUse* use) {
   Status status =
       segment_->Read(segment_->geometry().lanes_offset, lanes * sizeof(proto::Lane), lanes_.get());
   if (!status) return status;
-  std::atomic_thread_fence(std::memory_order_acquire);
+  std::atomic_thread_fence(std::memory_order_acquire);  // SYNC ring-publish (agent)
   Result<SegmentUse> second = segment_->ReadUse();
   if (!second) return second.status();
   *use = *second;

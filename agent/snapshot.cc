@@ -50,7 +50,7 @@ Status TakeSnapshot(const SegmentFile& segment, const SegmentUse& use, const Slo
     Status status = segment.Read(RowOffset(g, lane), RowBytes(use.series_count), row);
     if (!status) return status;
   }
-  // SYNC block-publish (agent): the rows first, then the blocks they name, which were filled
+  // SYNC block-ready (agent): the rows first, then the blocks they name, which were filled
   // before. A block beyond the copied extent was taken meanwhile: it comes with the next copy.
   std::atomic_thread_fence(std::memory_order_acquire);
   if (Status s = segment.Read(g.pool_offset, use.pool_used, idle.pool); !s) return s;

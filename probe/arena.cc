@@ -13,6 +13,7 @@ char* Arena::Base() noexcept {
   base = static_cast<char*>(MapPrivate(capacity_));
   if (base == nullptr) return nullptr;
   char* expected = nullptr;
+  // SYNC arena-base
   if (base_.compare_exchange_strong(expected, base, std::memory_order_acq_rel)) return base;
   Unmap(base, capacity_);
   return expected;
