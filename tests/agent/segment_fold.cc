@@ -128,7 +128,7 @@ Folded FoldByAgent(const std::string& directory) {
   const uint64_t monotonic_ns = proto::MonotonicNs();
   const uint64_t unix_ns = proto::UnixNs();
   // Met, found dead, retired and copied for the last time, removed.
-  for (uint64_t i = 0; i < 5; ++i) {
+  for (uint64_t i = 0; i < 4; ++i) {
     (*agent)->DoWork(monotonic_ns + i * kSecond, unix_ns + i * kSecond);
   }
   EXPECT_EQ((*agent)->counters().removed, segments);
