@@ -108,7 +108,7 @@ bool Attach(Lane& lane, Segment& segment, uint32_t generation) noexcept {
     lane.shared = &segment.lanes[lane.index];
     lane.shared->owner_tid = static_cast<uint32_t>(syscall(SYS_gettid));
     lane.ring = segment.TimingRing(lane.index);
-    lane.ring_records = segment.geometry.timing_ring_records;
+    lane.ring_mask = segment.geometry.timing_ring_records - 1;
     lane.pool = segment.pool;
     lane.control = &segment.header->control;
     lane.generation = &Process::Page().generation;

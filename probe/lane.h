@@ -42,7 +42,7 @@ struct Lane {
   BlockRef* refs = nullptr;
   proto::Lane* shared = nullptr;  // the part of it that lies in the segment
   proto::TimingRecord* ring = nullptr;
-  uint64_t ring_records = 0;
+  uint64_t ring_mask = 0;  // its records - 1
   char* pool = nullptr;
   uint64_t ns_per_tick_q32 = 0;
   uint64_t attachment = kNoAttachment;  // generation << 32 | a number never used before
@@ -75,28 +75,23 @@ extern __thread Lane current_lane __attribute__((tls_model("initial-exec")));
 // a fork. For kOwnLane the lane is ready; for kSharedLane `segment` is set.
 Way Enter(Lane& lane, Segment** segment) noexcept;
 
-// Whether the lane may be written. `control` is the control word that this record goes by.
-inline bool IsReady(const Lane& lane, uint64_t* control) noexcept {
-  *control = lane.control->load(std::memory_order_relaxed);
-  const bool is_current = lane.armed.load(std::memory_order_relaxed) ==
-                          lane.generation->load(std::memory_order_relaxed);
-  const bool is_open =
-      (*control & (proto::kControlEnabled | proto::kControlRetired)) == proto::kControlEnabled;
-  return __builtin_expect(is_current && is_open, 1) != 0;
+// Marks the lane busy for the length of a record. What was there before goes to EndMark.
+[[gnu::always_inline]] inline uint32_t BeginMark(Lane& lane) noexcept {
+  const uint32_t armed = lane.armed.load(std::memory_order_relaxed);
+  lane.armed.store(kLaneBusy, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return armed;
+}
+[[gnu::always_inline]] inline void EndMark(Lane& lane, uint32_t armed) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  lane.armed.store(armed, std::memory_order_relaxed);
 }
 
-// Marks the lane busy for the life of a record. Only after IsReady.
 class BusyMark {
  public:
-  explicit BusyMark(Lane& lane) noexcept
-      : lane_(lane), armed_(lane.armed.load(std::memory_order_relaxed)) {
-    lane.armed.store(kLaneBusy, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-  }
-  ~BusyMark() {
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    lane_.armed.store(armed_, std::memory_order_relaxed);
-  }
+  explicit BusyMark(Lane& lane) noexcept : lane_(lane), armed_(BeginMark(lane)) {}
+  ~BusyMark() { EndMark(lane_, armed_); }
+  uint32_t armed() const noexcept { return armed_; }
   BusyMark(const BusyMark&) = delete;
   BusyMark& operator=(const BusyMark&) = delete;
 
@@ -104,6 +99,24 @@ class BusyMark {
   Lane& lane_;
   const uint32_t armed_;
 };
+
+// Whether the lane may be written; `armed` is what it said before the mark. `control` is the
+// control word that this record goes by. Looked at under the mark: a signal handler that came
+// before it may have moved the lane to another segment.
+[[gnu::always_inline]] inline bool IsReady(const Lane& lane, uint32_t armed,
+                                           uint64_t* control) noexcept {
+  *control = lane.control->load(std::memory_order_relaxed);
+  const bool is_current = armed == lane.generation->load(std::memory_order_relaxed);
+  const bool is_open =
+      (*control & (proto::kControlEnabled | proto::kControlRetired)) == proto::kControlEnabled;
+  return __builtin_expect(is_current && is_open, 1) != 0;
+}
+
+// For what does not write the lane itself.
+inline bool IsReady(const Lane& lane) noexcept {
+  uint64_t control = 0;
+  return IsReady(lane, lane.armed.load(std::memory_order_relaxed), &control);
+}
 
 }  // namespace ringside::probe
 

@@ -23,8 +23,8 @@ struct ForkPage {
   std::atomic<uint32_t> generation;
   std::atomic<uint32_t> opening;
   std::atomic<uint32_t> is_opening_stuck;  // a thread waited for it in vain: nobody waits again
-  std::atomic<uint32_t> shared_ring;      // of the shared lane: its request ring
-  std::atomic<uint32_t> shared_extremes;  // of the shared lane: resets of extreme slots
+  std::atomic<uint32_t> shared_ring;       // of the shared lane: its request ring
+  std::atomic<uint32_t> shared_extremes;   // of the shared lane: resets of extreme slots
 };
 
 class Process {

@@ -8,18 +8,15 @@
 namespace ringside::probe {
 namespace {
 
-void RecordInOwnLane(Lane& lane, Form form, const BlockRef& ref, Sample sample) noexcept {
-  const uint64_t control = lane.control->load(std::memory_order_relaxed);
-  switch (form) {
-    case Form::kTimed:
-      return RecordInLane<Form::kTimed>(lane, ref, sample, control);
-    case Form::kStage:
-      return RecordInLane<Form::kStage>(lane, ref, sample, control);
-    case Form::kCounter:
-      return RecordInLane<Form::kCounter>(lane, ref, sample, control);
-    case Form::kGauge:
-      return RecordInLane<Form::kGauge>(lane, ref, sample, control);
+void RecordInOwnLane(Lane& lane, Form form, const BlockRef& ref, Sample sample,
+                     uint64_t control) noexcept {
+  if (form == Form::kCounter) {
+    Bump(ref.block->sum, static_cast<uint64_t>(sample.value));
+    return;
   }
+  AddSample(lane, ref, sample.value, control);
+  if (form == Form::kGauge) return AddDetail<Form::kGauge>(lane, ref, sample);
+  if (form == Form::kTimed) AddDetail<Form::kTimed>(lane, ref, sample);
 }
 
 // The shared lane has statistics only: its timing record is dropped, and counted.
@@ -59,7 +56,7 @@ void Stamp(const Segment& segment, Form form, const Series& series, Sample* samp
   proto::BlockHead* block = OwnBlock(segment, lane.index, entry);
   if (block == nullptr) return nullptr;
   ref.series = entry;
-  ref.scale = segment.series[entry].scale;
+  ref.coarser = static_cast<uint32_t>(proto::kMaxScale) - segment.series[entry].scale;
   ref.block = block;
   return &ref;
 }
@@ -82,7 +79,13 @@ void Stamp(const Segment& segment, Form form, const Series& series, Sample* samp
     RecordInSharedLane(*segment, form, series, sample);
     return;
   }
-  RecordInOwnLane(lane, form, *ref, sample);
+  RecordInOwnLane(lane, form, *ref, sample, lane.control->load(std::memory_order_relaxed));
+}
+
+[[gnu::cold]] void RecordUncommon(Form form, const BlockRef& ref, Sample sample, uint64_t control,
+                                  uint32_t armed) noexcept {
+  RecordInOwnLane(current_lane, form, ref, sample, control);
+  EndMark(current_lane, armed);
 }
 
 [[gnu::cold]] uint64_t CountNegativeClock() noexcept {

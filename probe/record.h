@@ -27,17 +27,31 @@ struct Sample {
 // memory, the shared lane takes it. Only on the way kOwnLane.
 const BlockRef* FindRef(Lane& lane, const Series& series) noexcept;
 
+inline const BlockRef* RefOf(Lane& lane, const Series& series) noexcept {
+  const BlockRef& ref = lane.refs[series.id];
+  return __builtin_expect(ref.block != nullptr, 1) ? &ref : FindRef(lane, series);
+}
+
 // Whatever the hot path could not do. Never loses a sample that a segment can hold.
 void RecordCold(Form form, const Series& series, Sample sample) noexcept;
 
+// The rest of a record whose lane is marked: an extreme widens, or a page is missing.
+void RecordUncommon(Form form, const BlockRef& ref, Sample sample, uint64_t control,
+                    uint32_t armed) noexcept;
+
+// A sample's place in the histogram, of a lane that is ready and marked.
+[[gnu::always_inline]] inline void CountSample(Lane& lane, const BlockRef& ref, int64_t value,
+                                               uint64_t control) noexcept {
+  std::atomic<uint64_t>* cell = FindCell(lane, ref, value, control);
+  if (__builtin_expect(cell == nullptr, 0)) return AddSample(lane, ref, value, control);
+  Bump(*cell);
+  Bump(ref.block->sum, static_cast<uint64_t>(value));
+}
+
+// What a record is besides its place in the histogram.
 template <Form kForm>
-[[gnu::always_inline]] inline void RecordInLane(Lane& lane, const BlockRef& ref, Sample sample,
-                                                uint64_t control) noexcept {
-  if constexpr (kForm == Form::kCounter) {
-    Bump(ref.block->sum, static_cast<uint64_t>(sample.value));
-    return;
-  }
-  AddSample(lane, ref, sample.value, control);
+[[gnu::always_inline]] inline void AddDetail(Lane& lane, const BlockRef& ref,
+                                             Sample sample) noexcept {
   if constexpr (kForm == Form::kGauge) {
     ref.block->last.store(sample.value, std::memory_order_relaxed);
     ref.block->last_ticks.store(sample.ticks,
@@ -46,19 +60,54 @@ template <Form kForm>
   if constexpr (kForm != Form::kStage) PushTiming(lane, ref, sample.ticks, sample.value);
 }
 
+// A whole record into a lane that is ready and marked; ends the mark. Calls only what it ends with:
+// the common way saves no register.
+template <Form kForm>
+[[gnu::always_inline]] inline void RecordMarked(Lane& lane, const BlockRef& ref, Sample sample,
+                                                uint64_t control, uint32_t armed) noexcept {
+  std::atomic<uint64_t>* cell = FindCell(lane, ref, sample.value, control);
+  if (__builtin_expect(cell == nullptr, 0)) {
+    return RecordUncommon(kForm, ref, sample, control, armed);
+  }
+  Bump(*cell);
+  Bump(ref.block->sum, static_cast<uint64_t>(sample.value));
+  AddDetail<kForm>(lane, ref, sample);
+  EndMark(lane, armed);
+}
+
 template <Form kForm>
 [[gnu::always_inline]] inline void Record(const Series& series, Sample sample) noexcept {
   Lane& lane = current_lane;
+  const uint32_t armed = BeginMark(lane);
   uint64_t control = 0;
-  if (IsReady(lane, &control)) {
-    const BusyMark busy{lane};
+  if (IsReady(lane, armed, &control)) {
     const BlockRef& ref = lane.refs[series.id];
     if (__builtin_expect(ref.block != nullptr, 1)) {
-      RecordInLane<kForm>(lane, ref, sample, control);
-      return;
+      return RecordMarked<kForm>(lane, ref, sample, control, armed);
     }
   }
+  EndMark(lane, armed);
   RecordCold(kForm, series, sample);
+}
+
+inline void AddCount(const Series& series, uint64_t number) noexcept {
+  Lane& lane = current_lane;
+  const Sample sample{static_cast<int64_t>(number), 0};
+  if constexpr (kBumpIsOneInstruction) {
+    // No mark: what a signal handler records comes before the addition or after it.
+    if (IsReady(lane)) {
+      proto::BlockHead* block = lane.refs[series.id].block;
+      if (__builtin_expect(block != nullptr, 1)) return Bump(block->sum, number);
+    }
+  } else {
+    const BusyMark busy{lane};
+    uint64_t control = 0;
+    if (IsReady(lane, busy.armed(), &control)) {
+      proto::BlockHead* block = lane.refs[series.id].block;
+      if (__builtin_expect(block != nullptr, 1)) return Bump(block->sum, number);
+    }
+  }
+  RecordCold(Form::kCounter, series, sample);
 }
 
 // Nanoseconds since `start`. A clock that went back is 0, and counted.

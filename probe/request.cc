@@ -9,6 +9,7 @@
 #include "probe/request_ring.h"
 #include "probe/segment_series.h"
 #include "probe/series_registry.h"
+#include "probe/stage_switch.h"
 
 namespace ringside::probe {
 namespace {
@@ -28,8 +29,7 @@ struct Access {
   Way way = Way::kOwnLane;
 
   Access() noexcept {
-    uint64_t control = 0;
-    if (IsReady(lane, &control)) {
+    if (IsReady(lane)) {
       segment = lane.segment;
       is_own = true;
       return;
@@ -41,7 +41,7 @@ struct Access {
   // The table index of `series` in `in`, which may be a segment that was retired meanwhile.
   uint32_t EntryIn(Segment& in, const Series& series) const noexcept {
     if (is_own && &in == segment) {
-      if (const BlockRef* ref = FindRef(lane, series)) return ref->series;
+      if (const BlockRef* ref = RefOf(lane, series)) return ref->series;
     }
     return EntryOf(in, series);
   }
@@ -88,7 +88,7 @@ void OpenDetail(const Access& access, ringside_text id, const ringside_attribute
                 size_t count, RequestState* state) noexcept {
   state->slot = TakeSlot(*access.segment, &access.lane.slot_hint);
   if (!state->slot) return;
-  proto::SlotHead* head = state->slot.head();
+  proto::SlotHead* head = state->slot.head;
   FillUuid(access.lane, head->id);
   head->start_ticks = state->start_ticks;
   head->series_ok = access.EntryIn(*access.segment, *state->series);
@@ -105,22 +105,26 @@ void OpenDetail(const Access& access, ringside_text id, const ringside_attribute
   OpenSlot(state->slot);
 }
 
+// `use` is of the request's slot, here and below. Without a room the step is reserved by itself.
 void BeginStage(const Access& access, const RequestState& request, const Series& series,
-                uint64_t ticks, uint64_t owner, StageState* stage) noexcept {
+                uint64_t ticks, uint64_t owner, const SlotUse& use, StepRoom* room,
+                StageState* stage) noexcept {
   stage->series = &series;
   stage->start_ticks = ticks;
   stage->slot = request.slot;
   stage->generation = request.generation;
   stage->owner = owner;
   stage->step = 0;
-  const SlotUse use{request.slot, request.owner};
   if (!use) return;
-  stage->step = BeginStep(stage->slot, access.EntryIn(*stage->slot.segment, series), ticks);
+  const uint32_t entry = access.EntryIn(*stage->slot.segment, series);
+  StepRoom single{};
+  if (room == nullptr && !TakeRoom(stage->slot, 1, &single)) return;
+  stage->step = BeginStep(stage->slot, room != nullptr ? room : &single, entry, ticks);
 }
 
 // With the outcome that `outcome` names, unless it failed before.
 void FinishStage(const Access& access, StageState* stage, proto::Outcome outcome,
-                 std::string_view error_type, uint64_t ticks) noexcept {
+                 std::string_view error_type, uint64_t ticks, const SlotUse& use) noexcept {
   const Series* series = stage->series;
   stage->series = nullptr;
   if (series->outcome == proto::Outcome::kOk && outcome != proto::Outcome::kOk) {
@@ -128,19 +132,22 @@ void FinishStage(const Access& access, StageState* stage, proto::Outcome outcome
   }
   const int64_t ns = ElapsedNs(stage->start_ticks, ticks, access.segment->clock.ns_per_tick_q32);
   Record<Form::kStage>(*series, {ns, 0});
-  const SlotUse use{stage->slot, stage->owner};
   if (!use || stage->step == 0) return;
   EndStep(stage->slot, stage->step, access.EntryIn(*stage->slot.segment, *series),
           static_cast<uint64_t>(ns));
 }
 
-const Series* StageSeries(const RequestState& request, ringside_text name,
-                          const ringside_label* labels, size_t label_count) noexcept {
-  if (__builtin_expect(label_count == 0, 1)) {
-    return SeriesRegistry::Stage(*request.series, View(name));
-  }
+[[gnu::noinline]] const Series* LabelledStage(const RequestState& request, ringside_text name,
+                                              const ringside_label* labels,
+                                              size_t label_count) noexcept {
   LabelSet set{labels, label_count};
   return SeriesRegistry::Stage(*request.series, View(name), set);
+}
+
+const Series* StageSeries(const RequestState& request, ringside_text name,
+                          const ringside_label* labels, size_t label_count) noexcept {
+  return __builtin_expect(label_count == 0, 1) ? SeriesRegistry::Stage(*request.series, View(name))
+                                               : LabelledStage(request, name, labels, label_count);
 }
 
 void RecordValue(const Series& parent, ringside_text name, ringside_text unit,
@@ -184,7 +191,7 @@ void FinishRequest(const Access& access, RequestState* state, const Series& seri
         1, std::memory_order_relaxed);
   }
   if (!slot || slot.segment->is_emptied) return;
-  EndSlot(slot);
+  if (EndSlot(slot)) ReturnRoom(slot, state->room);
   if (slot.segment == &segment) {
     PushRequest(access.lane, access.is_own, slot, access.EntryIn(segment, series),
                 static_cast<uint64_t>(ns));
@@ -206,6 +213,7 @@ void ringside_request_start(ringside_request* request, const ringside_operation*
   state.series = nullptr;
   state.failed = nullptr;
   state.slot = {};
+  state.room = {};
   state.next.series = nullptr;
   if (operation == nullptr) return;
   const Access access;
@@ -256,13 +264,15 @@ ringside_stage* ringside_request_next(ringside_request* request, ringside_text n
     return &request->next;
   }
   const Series* series = StageSeries(state, name, labels, label_count);
+  if (SwitchStage(state, *series)) return &request->next;
   const Access access;
   if (access.segment == nullptr) return &request->next;
   const uint64_t ticks = access.Now();
+  const SlotUse use{state.slot, state.owner};
   if (state.next.series != nullptr) {
-    FinishStage(access, &state.next, proto::Outcome::kOk, {}, ticks);
+    FinishStage(access, &state.next, proto::Outcome::kOk, {}, ticks, use);
   }
-  BeginStage(access, state, *series, ticks, state.owner, &state.next);
+  BeginStage(access, state, *series, ticks, state.owner, use, &state.room, &state.next);
   return &request->next;
 }
 
@@ -280,7 +290,8 @@ void ringside_request_end(ringside_request* request, ringside_outcome outcome) n
   } else {
     const uint64_t ticks = access.Now();
     if (state.next.series != nullptr) {
-      FinishStage(access, &state.next, series->outcome, series->error_type, ticks);
+      const SlotUse use{state.slot, state.owner};
+      FinishStage(access, &state.next, series->outcome, series->error_type, ticks, use);
     }
     FinishRequest(access, &state, *series, ticks);
   }
@@ -301,7 +312,8 @@ void ringside_stage_start(ringside_stage* stage, ringside_request* request, ring
   const Series* series = StageSeries(parent, name, labels, label_count);
   const Access access;
   if (access.segment == nullptr) return;
-  BeginStage(access, parent, *series, access.Now(), 0, &state);
+  const SlotUse use{parent.slot, parent.owner};
+  BeginStage(access, parent, *series, access.Now(), 0, use, nullptr, &state);
 }
 
 void ringside_stage_set(ringside_stage* stage, const ringside_attribute* attribute) noexcept {
@@ -345,5 +357,6 @@ void ringside_stage_end(ringside_stage* stage, ringside_outcome outcome) noexcep
     state.series = nullptr;
     return;
   }
-  FinishStage(access, &state, static_cast<proto::Outcome>(outcome), {}, access.Now());
+  const SlotUse use{state.slot, state.owner};
+  FinishStage(access, &state, static_cast<proto::Outcome>(outcome), {}, access.Now(), use);
 }

@@ -70,7 +70,7 @@ void PushRequest(Lane& lane, bool is_own, const SlotRef& slot, uint32_t series,
                  uint64_t duration_ns) noexcept {
   const ErrnoKeeper keeper;
   Segment& segment = *slot.segment;
-  const proto::SlotHead* head = slot.head();
+  const proto::SlotHead* head = slot.head;
   const uint32_t used = head->used_bytes.load(std::memory_order_relaxed);
   proto::RequestRecord record{};
   record.total_bytes = static_cast<uint32_t>(sizeof record) + used;

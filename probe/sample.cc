@@ -24,10 +24,9 @@ bool Widen(proto::BlockHead* block, int64_t value, uint64_t interval) noexcept {
   return is_lower || is_higher;
 }
 
-}  // namespace
-
-[[gnu::cold]] void WidenExtremes(const Lane& lane, proto::BlockHead* block, int64_t value,
-                                 uint64_t control) noexcept {
+// A new extreme of the interval that `control` names.
+void WidenExtremes(const Lane& lane, proto::BlockHead* block, int64_t value,
+                   uint64_t control) noexcept {
   uint64_t interval = control & proto::kControlIntervalMask;
   for (int i = 0; i < 3; ++i) {
     if (!Widen(block, value, interval)) return;
@@ -41,10 +40,11 @@ bool Widen(proto::BlockHead* block, int64_t value, uint64_t interval) noexcept {
   }
 }
 
-[[gnu::cold]] std::atomic<uint64_t>* GrowCell(Lane& lane, proto::BlockTable* table,
-                                              proto::BucketPlace place, uint32_t scale) noexcept {
+// The cell of a bucket whose page is not there: makes the page, else falls back to the coarse cell.
+std::atomic<uint64_t>* GrowCell(Lane& lane, proto::BlockTable* table, proto::BucketPlace place,
+                                int scale) noexcept {
   const ErrnoKeeper keeper;
-  const auto units = static_cast<uint32_t>(proto::PageUnits(static_cast<int>(scale)));
+  const auto units = static_cast<uint32_t>(proto::PageUnits(scale));
   const uint32_t unit = TakeUnits(*lane.segment, lane.index, units);
   if (unit == 0) {
     lane.segment->header->coarse_samples.fetch_add(1, std::memory_order_relaxed);
@@ -53,6 +53,23 @@ bool Widen(proto::BlockHead* block, int64_t value, uint64_t interval) noexcept {
   // SYNC page-ready (writer): the page is zero before the table names it.
   table->page[place.octave].store(unit, std::memory_order_release);
   return CellAt(lane.pool, unit, place.sub);
+}
+
+}  // namespace
+
+[[gnu::cold]] void AddSample(Lane& lane, const BlockRef& ref, int64_t value,
+                             uint64_t control) noexcept {
+  WidenExtremes(lane, ref.block, value, control);
+  if (value == 0) {
+    Bump(ref.block->zero_count);
+    return;
+  }
+  const proto::BucketPlace place = proto::PlaceAt(Magnitude(value), ref.coarser);
+  proto::BlockTable* table = TableOf(ref.block, value < 0);
+  const uint32_t unit = table->page[place.octave].load(std::memory_order_relaxed);
+  Bump(unit != 0 ? *CellAt(lane.pool, unit, place.sub)
+                 : *GrowCell(lane, table, place, proto::kMaxScale - static_cast<int>(ref.coarser)));
+  Bump(ref.block->sum, static_cast<uint64_t>(value));
 }
 
 }  // namespace ringside::probe

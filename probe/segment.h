@@ -25,7 +25,7 @@ namespace ringside::probe {
 struct BlockRef {
   proto::BlockHead* block;  // nullptr: not yet made
   uint32_t series;          // index into the segment's series table
-  uint32_t scale;           // of the entry, which may be an overflow series
+  uint32_t coarser;         // kMaxScale - the entry's scale; it may be an overflow series
 };
 static_assert(sizeof(BlockRef) == 16);
 

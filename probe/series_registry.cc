@@ -5,6 +5,7 @@
 #include <new>
 
 #include "probe/arena.h"
+#include "probe/short_text.h"
 #include "proto/segment_format.h"
 
 namespace ringside::probe {
@@ -38,22 +39,6 @@ struct GlobalSeries {
   }
 };
 GlobalSeries global_series;
-
-uint64_t HashText(uint64_t hash, std::string_view text) noexcept {
-  hash = (hash ^ text.size()) * 0x9e3779b97f4a7c15u;
-  const char* data = text.data();
-  size_t left = text.size();
-  while (left > 0) {
-    uint64_t word = 0;
-    const size_t step = left < 8 ? left : 8;
-    memcpy(&word, data, step);
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    hash ^= hash >> 29;
-    data += step;
-    left -= step;
-  }
-  return hash;
-}
 
 uint64_t Hash(const SeriesSpec& spec) noexcept {
   uint64_t hash = static_cast<uint64_t>(spec.kind) | static_cast<uint64_t>(spec.outcome) << 8 |
@@ -168,8 +153,12 @@ void ListError(Series& series, Series& error) noexcept {
 struct ChildTable {
   static constexpr uint32_t kSize = 64;
   static constexpr uint32_t kProbes = 8;
+  struct Child {
+    std::string_view name;  // the end of the series' path
+    const Series* series;
+  };
   // SYNC series-link
-  std::atomic<const Series*> children[kSize] = {};
+  std::atomic<const Child*> children[kSize] = {};
 };
 
 namespace {
@@ -187,10 +176,35 @@ ChildTable* ChildrenOf(Series& request) noexcept {
   return is_ours ? made : table;
 }
 
-// Whether `child` is `<request>/<name>` in full.
-bool IsChild(const Series& request, const Series& child, std::string_view name) noexcept {
+// For the table of `request`. nullptr: no memory, or `series` is not `<request>/<name>` in full (a
+// cut or overflow series must not be found under this name).
+const ChildTable::Child* MakeChild(const Series& request, std::string_view name,
+                                   const Series& series) noexcept {
   const size_t prefix = request.path.size() + 1;
-  return child.path.size() == prefix + name.size() && child.path.substr(prefix) == name;
+  if (series.is_overflow || series.path.size() != prefix + name.size() ||
+      series.path.substr(prefix) != name) {
+    return nullptr;
+  }
+  void* memory = arena.Take(sizeof(ChildTable::Child));
+  if (memory == nullptr) return nullptr;
+  return new (memory) ChildTable::Child{series.path.substr(prefix), &series};
+}
+
+// Found or made in the registry, and put into its request's table if there is room.
+[[gnu::noinline]] const Series* MakeStage(const Series& request, std::string_view name) noexcept {
+  LabelSet none;
+  const Series* series = SeriesRegistry::Stage(request, name, none);
+  ChildTable* table = ChildrenOf(const_cast<Series&>(request));
+  const uint64_t hash = QuickHash(name);
+  for (uint32_t i = 0; table != nullptr && i < ChildTable::kProbes; ++i) {
+    auto& slot = table->children[(hash + i) % ChildTable::kSize];
+    if (slot.load(std::memory_order_relaxed) != nullptr) continue;
+    const ChildTable::Child* child = MakeChild(request, name, *series);
+    if (child != nullptr)
+      slot.store(child, std::memory_order_release);  // SYNC series-link (writer)
+    break;
+  }
+  return series;
 }
 
 }  // namespace
@@ -275,25 +289,17 @@ const Series* SeriesRegistry::Stage(const Series& request, std::string_view name
 }
 
 const Series* SeriesRegistry::Stage(const Series& request, std::string_view name) noexcept {
-  ChildTable* table = ChildrenOf(const_cast<Series&>(request));
-  const uint64_t hash = HashText(0, name);
-  std::atomic<const Series*>* free = nullptr;
-  for (uint32_t i = 0; table != nullptr && i < ChildTable::kProbes; ++i) {
-    auto& slot = table->children[(hash + i) % ChildTable::kSize];
-    const Series* child = slot.load(std::memory_order_acquire);  // SYNC series-link (reader)
-    if (child == nullptr) {
-      free = &slot;
-      break;
-    }
-    if (IsChild(request, *child, name)) return child;
+  // SYNC series-link (reader), here and below
+  const ChildTable* table = request.children.load(std::memory_order_acquire);
+  if (__builtin_expect(table == nullptr, 0)) return MakeStage(request, name);
+  const uint64_t hash = QuickHash(name);
+  for (uint32_t i = 0; i < ChildTable::kProbes; ++i) {
+    const ChildTable::Child* child =
+        table->children[(hash + i) % ChildTable::kSize].load(std::memory_order_acquire);
+    if (child == nullptr) break;
+    if (__builtin_expect(SameText(child->name, name), 1)) return child->series;
   }
-  LabelSet none;
-  const Series* child = Stage(request, name, none);
-  // A cut or overflow series has another name: it must not be found under this one.
-  if (free != nullptr && IsChild(request, *child, name) && !child->is_overflow) {
-    free->store(child, std::memory_order_release);  // SYNC series-link (writer)
-  }
-  return child;
+  return MakeStage(request, name);
 }
 
 const Series* SeriesRegistry::ValueOf(const Series& parent, std::string_view name,

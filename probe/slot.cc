@@ -17,10 +17,6 @@ uint32_t GenerationOf(uint64_t lifecycle) noexcept {
   return static_cast<uint32_t>(lifecycle >> proto::kSlotGenerationShift);
 }
 
-uint32_t Word(EntryType type, uint32_t size) noexcept {
-  return static_cast<uint32_t>(type) << proto::kEntryTypeShift | size;
-}
-
 // A free slot becomes ours: one user, not yet open.
 bool TryTake(Segment& segment, uint32_t index, SlotRef* slot) noexcept {
   std::atomic<uint64_t>& lifecycle = segment.Slot(index)->lifecycle;
@@ -30,18 +26,19 @@ bool TryTake(Segment& segment, uint32_t index, SlotRef* slot) noexcept {
       !lifecycle.compare_exchange_strong(now, now + 1, std::memory_order_acquire)) {
     return false;
   }
-  *slot = {&segment, index + 1, GenerationOf(now)};
+  *slot = {&segment, segment.Slot(index), GenerationOf(now)};
   return true;
 }
 
 // The first slot never used yet, made real. False: all are in use, or there is no memory.
-bool TakeFresh(Segment& segment, SlotRef* slot) noexcept {
+bool TakeFresh(Segment& segment, uint32_t* hint, SlotRef* slot) noexcept {
   std::atomic<uint32_t>& used = segment.header->slots_used;
   uint32_t index = used.load(std::memory_order_relaxed);
   while (index < segment.geometry.slot_count) {
     if (!segment.Populate(segment.Slot(index), segment.geometry.slot_bytes)) return false;
     // Whoever loses this race may still find the slot below the mark, or take the next one.
     if (used.compare_exchange_strong(index, index + 1, std::memory_order_relaxed)) {
+      *hint = index;
       if (TryTake(segment, index, slot)) return true;
       index = used.load(std::memory_order_relaxed);
     }
@@ -51,13 +48,13 @@ bool TakeFresh(Segment& segment, SlotRef* slot) noexcept {
 
 // Room for an entry of `size` bytes, marked reserved. 0: it does not fit.
 EntryId ReserveEntry(const SlotRef& slot, uint32_t size, EntryId owner) noexcept {
-  std::atomic<uint32_t>& used = slot.head()->used_bytes;
+  std::atomic<uint32_t>& used = slot.head->used_bytes;
   const uint32_t room = slot.entry_bytes();
   if (used.load(std::memory_order_relaxed) > room) return 0;  // keeps the sum from wrapping
   const uint32_t offset = used.fetch_add(size, std::memory_order_relaxed);
   if (offset > room || size > room - offset) return 0;
   auto* head = reinterpret_cast<proto::EntryHead*>(slot.entries() + offset);
-  head->word.store(Word(EntryType::kReserved, size), std::memory_order_relaxed);
+  head->word.store(EntryWord(EntryType::kReserved, size), std::memory_order_relaxed);
   head->owner = owner;
   return offset + 1;
 }
@@ -65,7 +62,7 @@ EntryId ReserveEntry(const SlotRef& slot, uint32_t size, EntryId owner) noexcept
 // SYNC entry-publish (writer): the content comes before the type.
 void Publish(proto::EntryHead* head, EntryType type) noexcept {
   const uint32_t size = head->word.load(std::memory_order_relaxed) & proto::kEntrySizeMask;
-  head->word.store(Word(type, size), std::memory_order_release);
+  head->word.store(EntryWord(type, size), std::memory_order_release);
 }
 
 void AddText(const SlotRef& slot, EntryType entry_type, EntryId owner, AttributeType type,
@@ -103,17 +100,17 @@ SlotRef TakeSlot(Segment& segment, uint32_t* hint) noexcept {
       return slot;
     }
   }
-  if (TakeFresh(segment, &slot)) *hint = slot.index_plus_one - 1;
+  TakeFresh(segment, hint, &slot);
   return slot;
 }
 
 void OpenSlot(const SlotRef& slot) noexcept {
   // SYNC slot-open (writer): id, start and series come before it.
-  slot.head()->lifecycle.fetch_or(proto::kSlotOpen, std::memory_order_release);
+  slot.head->lifecycle.fetch_or(proto::kSlotOpen, std::memory_order_release);
 }
 
 bool EnterSlot(const SlotRef& slot) noexcept {
-  std::atomic<uint64_t>& lifecycle = slot.head()->lifecycle;
+  std::atomic<uint64_t>& lifecycle = slot.head->lifecycle;
   uint64_t now = lifecycle.load(std::memory_order_relaxed);
   do {
     const bool is_open = (now & (proto::kSlotOpen | proto::kSlotEnded)) == proto::kSlotOpen;
@@ -127,7 +124,7 @@ bool EnterSlot(const SlotRef& slot) noexcept {
 }
 
 void LeaveSlot(const SlotRef& slot) noexcept {
-  proto::SlotHead* head = slot.head();
+  proto::SlotHead* head = slot.head;
   // SYNC slot-leave: release for what this user wrote; acquire so that the last one, who empties
   // the slot, comes after all others.
   const uint64_t before = head->lifecycle.fetch_sub(1, std::memory_order_acq_rel);
@@ -142,31 +139,31 @@ void LeaveSlot(const SlotRef& slot) noexcept {
                         std::memory_order_release);
 }
 
-void EndSlot(const SlotRef& slot) noexcept {
+bool EndSlot(const SlotRef& slot) noexcept {
   // Acquire: entries of users that have left are complete in the copy that follows (SYNC
   // slot-leave).
-  slot.head()->lifecycle.fetch_or(proto::kSlotEnded, std::memory_order_acquire);
+  const uint64_t before =
+      slot.head->lifecycle.fetch_or(proto::kSlotEnded, std::memory_order_acquire);
+  return (before & proto::kSlotUsersMask) == 1;
 }
 
-EntryId BeginStep(const SlotRef& slot, uint32_t series, uint64_t start_ticks) noexcept {
-  const EntryId id = ReserveEntry(slot, sizeof(proto::StepEntry), 0);
-  if (id == 0) return 0;
-  auto* step = reinterpret_cast<proto::StepEntry*>(slot.entries() + id - 1);
-  step->start_ticks = start_ticks;
-  step->series.store(series, std::memory_order_relaxed);
-  Publish(&step->head, EntryType::kStepOpen);
-  slot.head()->current_step.store(id, std::memory_order_relaxed);
-  return id;
+bool TakeRoom(const SlotRef& slot, uint32_t steps, StepRoom* room) noexcept {
+  constexpr uint32_t kStep = sizeof(proto::StepEntry);
+  // Room that may stay unused must not make a request too large.
+  const uint32_t used = slot.head->used_bytes.load(std::memory_order_relaxed);
+  if (used > slot.entry_bytes() || 2 * steps * kStep > slot.entry_bytes() - used) steps = 1;
+  const EntryId id = ReserveEntry(slot, steps * kStep, 0);
+  if (id == 0) return false;
+  *room = {id - 1, steps * kStep};
+  return true;
 }
 
-void EndStep(const SlotRef& slot, EntryId id, uint32_t series, uint64_t duration_ns) noexcept {
-  if (id == 0) return;
-  auto* step = reinterpret_cast<proto::StepEntry*>(slot.entries() + id - 1);
-  step->duration_ns.store(duration_ns, std::memory_order_relaxed);
-  step->series.store(series, std::memory_order_relaxed);
-  Publish(&step->head, EntryType::kStepDone);
-  std::atomic<uint32_t>& current = slot.head()->current_step;
-  if (current.load(std::memory_order_relaxed) == id) current.store(0, std::memory_order_relaxed);
+void ReturnRoom(const SlotRef& slot, const StepRoom& room) noexcept {
+  if (room.bytes == 0) return;
+  std::atomic<uint32_t>& used = slot.head->used_bytes;
+  if (used.load(std::memory_order_relaxed) != room.offset + room.bytes) return;
+  StepAt(slot, room.offset + 1)->head.word.store(0, std::memory_order_relaxed);
+  used.store(room.offset, std::memory_order_relaxed);
 }
 
 void AddAttribute(const SlotRef& slot, EntryId owner,

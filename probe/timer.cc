@@ -58,10 +58,13 @@ uint64_t InFlightWord(uint32_t series, uint64_t ticks) noexcept {
 
 [[gnu::cold, gnu::noinline]] void EndCold(TimerState& state, uint64_t ticks) noexcept {
   Lane& lane = current_lane;
-  if (state.attachment >> 32 != Process::Generation()) return;  // the parent counts it
+  const uint64_t attachment = state.attachment;
+  state.attachment = 0;
+  // Not started; or started in the parent of this process, which counts it.
+  if (attachment == 0 || attachment >> 32 != Process::Generation()) return;
   Segment* segment = nullptr;
   const Way way = Enter(lane, &segment);
-  if (state.attachment == lane.attachment) {
+  if (attachment == lane.attachment) {
     lane.shared->in_flight.store(state.saved_in_flight, std::memory_order_relaxed);
   }
   if (way == Way::kOff) return;
@@ -72,6 +75,29 @@ uint64_t InFlightWord(uint32_t series, uint64_t ticks) noexcept {
   if (!lane.has_counter_clock) ticks = segment->clock.Now();
   const int64_t ns = ElapsedNs(state.start_ticks, ticks, segment->clock.ns_per_tick_q32);
   RecordCold(Form::kTimed, *state.series, {ns, state.start_ticks});
+}
+
+[[gnu::always_inline]] inline void End(TimerState& state, uint64_t ticks) noexcept {
+  Lane& lane = current_lane;
+  const uint32_t armed = BeginMark(lane);
+  uint64_t control = 0;
+  if (__builtin_expect(state.attachment == lane.attachment, 1) && IsReady(lane, armed, &control)) {
+    const BlockRef& ref = lane.refs[state.series->id];
+    const bool is_common =
+        ref.block != nullptr && static_cast<int64_t>(ticks - state.start_ticks) >= 0;
+    if (__builtin_expect(is_common, 1)) {
+      lane.shared->in_flight.store(state.saved_in_flight, std::memory_order_relaxed);
+      state.attachment = 0;
+      const int64_t ns = ElapsedNs(state.start_ticks, ticks, lane.ns_per_tick_q32);
+      return RecordMarked<Form::kTimed>(lane, ref, {ns, state.start_ticks}, control, armed);
+    }
+  }
+  EndMark(lane, armed);
+  EndCold(state, ticks);
+}
+
+[[gnu::noinline]] void EndByMonotonic(TimerState& state) noexcept {
+  End(state, proto::MonotonicNs());
 }
 
 }  // namespace
@@ -132,8 +158,7 @@ void ringside_timer_start(ringside_timer* timer, const ringside_operation* opera
   TimerState& state = StateOf(timer);
   state.series = SeriesOf(operation);
   Lane& lane = current_lane;
-  uint64_t control = 0;
-  if (__builtin_expect(operation != nullptr, 1) && IsReady(lane, &control)) {
+  if (__builtin_expect(operation != nullptr, 1) && IsReady(lane)) {
     const BlockRef& ref = lane.refs[state.series->id];
     if (__builtin_expect(ref.block != nullptr, 1)) {
       StartInLane(lane, state, ref.series);
@@ -145,23 +170,9 @@ void ringside_timer_start(ringside_timer* timer, const ringside_operation* opera
 }
 
 void ringside_timer_end(ringside_timer* timer) noexcept {
-  TimerState& state = StateOf(timer);
-  Lane& lane = current_lane;
-  const uint64_t ticks = lane.Now();
-  uint64_t control = 0;
-  if (__builtin_expect(state.attachment == lane.attachment, 1) && IsReady(lane, &control)) {
-    const BlockRef& ref = lane.refs[state.series->id];
-    if (__builtin_expect(ref.block != nullptr, 1)) {
-      const BusyMark busy{lane};
-      const int64_t ns = ElapsedNs(state.start_ticks, ticks, lane.ns_per_tick_q32);
-      RecordInLane<Form::kTimed>(lane, ref, {ns, state.start_ticks}, control);
-      lane.shared->in_flight.store(state.saved_in_flight, std::memory_order_relaxed);
-      state.attachment = 0;
-      return;
-    }
-  }
-  if (state.attachment != 0) EndCold(state, ticks);
-  state.attachment = 0;
+  // Without a lane, too, the clock is not known to be the counter.
+  if (__builtin_expect(!current_lane.has_counter_clock, 0)) return EndByMonotonic(StateOf(timer));
+  End(StateOf(timer), proto::ReadCounter());
 }
 
 void ringside_timer_fail(ringside_timer* timer, ringside_text error_type) noexcept {

@@ -34,10 +34,15 @@ namespace ringside::probe {
   return true;
 }
 
-[[gnu::cold]] bool ConvertRareInt(const Series& series, int64_t number, int64_t* integer) noexcept {
+bool ConvertInt(const Series& series, int64_t number, int64_t* integer) noexcept {
   if (number < 0 && !series.is_signed) {
     Process::CountLost(proto::LossReason::kNegative);
     return false;
+  }
+  const int shift = -series.resolution;
+  if (shift > 0 && Magnitude(number) >> (63 - shift) == 0) {
+    *integer = number * (int64_t{1} << shift);
+    return true;
   }
   return Convert(series, static_cast<double>(number), integer);
 }
@@ -91,11 +96,9 @@ uint64_t Now() noexcept {
   return lane.attachment != kNoAttachment ? lane.Now() : 0;
 }
 
-template <typename Number>
-void Set(const ringside_gauge* gauge, Number number) noexcept {
+[[gnu::noinline]] void RecordFiner(const Series& series, int64_t number) noexcept {
   int64_t integer = 0;
-  if (gauge == nullptr || !Convert(*SeriesOf(gauge), number, &integer)) return;
-  Record<Form::kGauge>(*SeriesOf(gauge), {integer, Now()});
+  if (ConvertInt(series, number, &integer)) Record<Form::kTimed>(series, {integer, 0});
 }
 
 }  // namespace
@@ -119,9 +122,10 @@ void ringside_value_record(const ringside_value* value, double number) noexcept 
 }
 
 void ringside_value_record_int(const ringside_value* value, int64_t number) noexcept {
-  int64_t integer = 0;
-  if (value == nullptr || !Convert(*SeriesOf(value), number, &integer)) return;
-  Record<Form::kTimed>(*SeriesOf(value), {integer, 0});
+  if (value == nullptr) return;
+  const Series& series = *SeriesOf(value);
+  if (!IsPlain(series, number)) return RecordFiner(series, number);
+  Record<Form::kTimed>(series, {number, 0});
 }
 
 const ringside_counter* ringside_counter_get(ringside_text path, ringside_text unit,
@@ -138,7 +142,7 @@ const ringside_counter* ringside_counter_with(const ringside_counter* counter,
 
 void ringside_counter_add(const ringside_counter* counter, uint64_t number) noexcept {
   if (counter == nullptr) return;
-  Record<Form::kCounter>(*SeriesOf(counter), {static_cast<int64_t>(number), 0});
+  AddCount(*SeriesOf(counter), number);
 }
 
 const ringside_gauge* ringside_gauge_get(ringside_text path, ringside_text unit,
@@ -153,8 +157,15 @@ const ringside_gauge* ringside_gauge_with(const ringside_gauge* gauge, const rin
   return With(gauge, labels, label_count);
 }
 
-void ringside_gauge_set(const ringside_gauge* gauge, double number) noexcept { Set(gauge, number); }
+void ringside_gauge_set(const ringside_gauge* gauge, double number) noexcept {
+  int64_t integer = 0;
+  if (gauge == nullptr || !Convert(*SeriesOf(gauge), number, &integer)) return;
+  Record<Form::kGauge>(*SeriesOf(gauge), {integer, Now()});
+}
 
 void ringside_gauge_set_int(const ringside_gauge* gauge, int64_t number) noexcept {
-  Set(gauge, number);
+  if (gauge == nullptr) return;
+  const Series& series = *SeriesOf(gauge);
+  if (!IsPlain(series, number) && !ConvertInt(series, number, &number)) return;
+  Record<Form::kGauge>(series, {number, Now()});
 }

@@ -13,7 +13,6 @@ namespace ringside::probe {
 // NaN, infinite and undeclared negative values: counted as lost, false. Too large: clamped,
 // counted.
 bool ConvertRare(const Series& series, double number, int64_t* integer) noexcept;
-bool ConvertRareInt(const Series& series, int64_t number, int64_t* integer) noexcept;
 
 // Rounded to the nearest integer of the series' resolution. False: there is nothing to record.
 inline bool Convert(const Series& series, double number, int64_t* integer) noexcept {
@@ -27,20 +26,13 @@ inline bool Convert(const Series& series, double number, int64_t* integer) noexc
   return ConvertRare(series, number, integer);
 }
 
-inline bool Convert(const Series& series, int64_t number, int64_t* integer) noexcept {
-  if (__builtin_expect(series.resolution == 0 && (number >= 0 || series.is_signed), 1)) {
-    *integer = number;
-    return true;
-  }
-  // Finer resolutions: exact as long as it fits.
-  const int shift = -series.resolution;
-  const bool is_allowed = number >= 0 || series.is_signed;
-  if (shift > 0 && is_allowed && Magnitude(number) >> (63 - shift) == 0) {
-    *integer = number * (int64_t{1} << shift);
-    return true;
-  }
-  return ConvertRareInt(series, number, integer);
+// Whether a number is its own integer.
+inline bool IsPlain(const Series& series, int64_t number) noexcept {
+  return __builtin_expect(series.resolution == 0 && (number >= 0 || series.is_signed), 1) != 0;
 }
+
+// Not plain: a finer resolution is exact as long as it fits.
+bool ConvertInt(const Series& series, int64_t number, int64_t* integer) noexcept;
 
 }  // namespace ringside::probe
 

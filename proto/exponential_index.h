@@ -30,16 +30,21 @@ struct BucketPlace {
   uint32_t sub;     // 0 .. 2^scale - 1
 };
 
-// value in [1, kMaxValue], scale in [kMinScale, kMaxScale].
-inline BucketPlace PlaceOf(uint64_t value, int scale) {
-  const uint32_t octave = 63u - static_cast<uint32_t>(__builtin_clzll(((value - 1) << 1) | 1));
+// value in [1, kMaxValue]; `coarser` = kMaxScale - scale.
+inline BucketPlace PlaceAt(uint64_t value, uint32_t coarser) {
+  const auto zeros = static_cast<uint32_t>(__builtin_clzll(((value - 1) << 1) | 1));
   // The value scaled to (2^63, 2^64], minus one so that 2^64 fits: x > B  <=>  x - 1 >= floor(B).
-  const uint64_t mantissa = ((value << 1) << (63u - octave)) - 1;
+  const uint64_t mantissa = ((value << 1) << zeros) - 1;
   uint32_t sub = kFirstGuess[(mantissa >> 54) & 511u];
   sub += static_cast<uint32_t>(mantissa >= kBoundary[sub + 1]);
   // mantissa 2^64-1 meets the sentinel boundary; it belongs to the last bucket.
   sub -= sub >> 8;
-  return {octave, sub >> (kMaxScale - scale)};
+  return {zeros ^ 63u, sub >> coarser};
+}
+
+// scale in [kMinScale, kMaxScale].
+inline BucketPlace PlaceOf(uint64_t value, int scale) {
+  return PlaceAt(value, static_cast<uint32_t>(kMaxScale - scale));
 }
 
 inline int32_t IndexOf(BucketPlace place, int scale) {
