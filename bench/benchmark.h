@@ -38,6 +38,8 @@ struct Benchmark {
 
 void AddSpineSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeSuite(std::vector<Benchmark>* benchmarks);
+void AddProbeConditions(std::vector<Benchmark>* benchmarks);  // of the suite probe as well
+void AddPeersSuite(std::vector<Benchmark>* benchmarks);
 
 }  // namespace ringside::bench
 

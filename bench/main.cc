@@ -1,4 +1,5 @@
-// Runs the benchmarks: ringside_bench [--quick] [--only SUITE] [--json FILE] [--ringside FILE]
+// Runs the benchmarks: ringside_bench [--quick] [--only NAME] [--json FILE] [--ringside FILE]
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -20,12 +21,14 @@ namespace ringside::bench {
 namespace {
 
 // Later versions fill those that have no benchmark yet.
-constexpr const char* kSuites[] = {"spine", "probe", "python", "agent", "aggregator", "answers"};
+constexpr const char* kSuites[] = {"spine", "probe",      "peers",  "python",
+                                   "agent", "aggregator", "answers"};
 
 constexpr const char* kUsage =
-    "usage: ringside_bench [--quick] [--only SUITE] [--json FILE] [--ringside FILE]\n"
+    "usage: ringside_bench [--quick] [--only NAME] [--json FILE] [--ringside FILE]\n"
     "  --quick          fewer and shorter repetitions\n"
-    "  --only SUITE     spine probe python agent aggregator answers\n"
+    "  --only NAME      a suite (spine probe peers python agent aggregator answers) or one "
+    "benchmark\n"
     "  --json FILE      writes the figures as JSON too\n"
     "  --ringside FILE  the ringside binary (default: ../cli/ringside beside this one)\n";
 
@@ -41,7 +44,9 @@ int Usage(const std::string& complaint) {
   return 2;
 }
 
+// Of all suites, when none is named.
 bool IsSuite(const std::string& name) {
+  if (name.empty()) return true;
   for (const char* suite : kSuites) {
     if (name == suite) return true;
   }
@@ -52,6 +57,11 @@ std::string DefaultRingside() {
   std::error_code ignored;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
   return (self.parent_path().parent_path() / "cli" / "ringside").string();
+}
+
+bool HasBenchmark(const std::vector<Benchmark>& benchmarks, const std::string& name) {
+  return std::any_of(benchmarks.begin(), benchmarks.end(),
+                     [&](const Benchmark& benchmark) { return benchmark.name == name; });
 }
 
 // The directory of this process's segment and the stack that drains it, both gone at the end.
@@ -108,6 +118,13 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   std::vector<Benchmark> benchmarks;
   AddSpineSuite(&benchmarks);
   AddProbeSuite(&benchmarks);
+  AddProbeConditions(&benchmarks);
+  AddPeersSuite(&benchmarks);
+  if (!IsSuite(arguments.only) && !HasBenchmark(benchmarks, arguments.only)) {
+    std::fprintf(stderr, "ringside_bench: --only %s: neither a suite nor a benchmark\n",
+                 arguments.only.c_str());
+    return false;
+  }
 
   PrivateStack stack(arguments.ringside);
   const Context context{arguments.quick, [&stack] { return stack.Get(); }};
@@ -115,7 +132,9 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   std::printf("%-22s %12s %-4s %10s  %12s  %s\n", "name", "value", "unit", "ratio", "ref. value",
               "reference");
   for (const Benchmark& benchmark : benchmarks) {
-    if (!arguments.only.empty() && benchmark.suite != arguments.only) continue;
+    const bool is_asked = arguments.only.empty() || benchmark.suite == arguments.only ||
+                          benchmark.name == arguments.only;
+    if (!is_asked) continue;
     const proto::Result<Figure> figure = benchmark.measure(context);
     if (!figure) {
       std::fprintf(stderr, "%s: not measured: %s\n", benchmark.name.c_str(),
@@ -167,9 +186,6 @@ int main(int argc, char** argv) {
     (flag == "--only"   ? arguments.only
      : flag == "--json" ? arguments.json
                         : arguments.ringside) = argv[i];
-  }
-  if (!arguments.only.empty() && !ringside::bench::IsSuite(arguments.only)) {
-    return Usage("no suite " + arguments.only);
   }
   return ringside::bench::Run(arguments);
 }

@@ -53,18 +53,29 @@ inline uint64_t TurnsFor(const Loop& loop, double ns) {
   }
 }
 
-inline Figure MeasureInTurns(const Context& context, const Loop& subject, const Loop& reference) {
-  const double slice_ns = context.quick ? 1e6 : 4e6;
+// Both return what one of their turns took.
+using TimedLoop = std::function<double()>;
+
+inline Figure MedianOfTurns(const Context& context, const TimedLoop& subject,
+                            const TimedLoop& reference) {
   const int repetitions = context.quick ? 15 : 51;
-  const uint64_t subject_turns = TurnsFor(subject, slice_ns);
-  const uint64_t reference_turns = TurnsFor(reference, slice_ns);
   std::vector<double> values;
   std::vector<double> references;
   for (int i = 0; i < repetitions; ++i) {
-    values.push_back(NsPerTurn(subject, subject_turns));
-    references.push_back(NsPerTurn(reference, reference_turns));
+    values.push_back(subject());
+    references.push_back(reference());
   }
   return {Median(std::move(values)), Median(std::move(references))};
+}
+
+inline double SliceNs(const Context& context) { return context.quick ? 1e6 : 4e6; }
+
+inline Figure MeasureInTurns(const Context& context, const Loop& subject, const Loop& reference) {
+  const uint64_t subject_turns = TurnsFor(subject, SliceNs(context));
+  const uint64_t reference_turns = TurnsFor(reference, SliceNs(context));
+  return MedianOfTurns(
+      context, [&] { return NsPerTurn(subject, subject_turns); },
+      [&] { return NsPerTurn(reference, reference_turns); });
 }
 
 }  // namespace ringside::bench

@@ -37,6 +37,72 @@ Result<Figure> MeasureTimer(const Context& context) {
       });
 }
 
+// The cost of a switch alone: a request with many, less the same request without.
+Result<Figure> MeasureStageSwitch(const Context& context) {
+  const Result<Stack*> stack = context.stack();
+  if (!stack) return stack.status();
+  static const Operation kOperation("bench.request");
+  constexpr uint64_t kSwitches = 32;
+  const auto requests = [](uint64_t count, uint64_t switches) {
+    static constexpr const char* kStages[] = {"load", "decode", "infer", "post_processing"};
+    for (uint64_t i = 0; i < count; ++i) {
+      Request request(kOperation);
+      request.Next("load");
+      for (uint64_t n = 1; n <= switches; ++n) request.Next(kStages[n % 4]);
+      request.End();
+    }
+  };
+  const Loop with = [&](uint64_t turns) { requests(turns, kSwitches); };
+  const Loop without = [&](uint64_t turns) { requests(turns, 0); };
+  uint64_t sink = 0;
+  const Loop reference = [&sink](uint64_t turns) {
+    for (uint64_t i = 0; i < turns; ++i) {
+      sink += proto::ReadCounter();
+      Keep(sink);
+    }
+  };
+  const uint64_t turns = TurnsFor(with, SliceNs(context));
+  const uint64_t reference_turns = TurnsFor(reference, SliceNs(context));
+  return MedianOfTurns(
+      context, [&] { return (NsPerTurn(with, turns) - NsPerTurn(without, turns)) / kSwitches; },
+      [&] { return NsPerTurn(reference, reference_turns); });
+}
+
+Result<Figure> MeasureCounter(const Context& context) {
+  const Result<Stack*> stack = context.stack();
+  if (!stack) return stack.status();
+  static const Counter kCounter("bench.counter", "{item}");
+  uint64_t plain = 0;
+  return MeasureInTurns(
+      context,
+      [](uint64_t turns) {
+        for (uint64_t i = 0; i < turns; ++i) kCounter.Add(i);
+      },
+      [&plain](uint64_t turns) {
+        for (uint64_t i = 0; i < turns; ++i) {
+          plain = i;
+          Keep(plain);
+        }
+      });
+}
+
+Result<Figure> MeasureDisabled(const Context& context) {
+  static const Operation kOperation("bench.timer");
+  SetEnabled(false);
+  const Figure figure = MeasureInTurns(
+      context,
+      [](uint64_t turns) {
+        for (uint64_t i = 0; i < turns; ++i) {
+          const Timer timer(kOperation);
+        }
+      },
+      [](uint64_t turns) {
+        for (uint64_t i = 0; i < turns; ++i) Keep(i);
+      });
+  SetEnabled(true);
+  return figure;
+}
+
 Result<Figure> MeasureValue(const Context& context) {
   const Result<Stack*> stack = context.stack();
   if (!stack) return stack.status();
@@ -76,9 +142,15 @@ Result<Figure> MeasureValue(const Context& context) {
 }  // namespace
 
 void AddProbeSuite(std::vector<Benchmark>* benchmarks) {
-  benchmarks->push_back({"probe.timer", "probe", "ns", "two clock reads", MeasureTimer});
-  benchmarks->push_back(
-      {"probe.value", "probe", "ns", "array increment of a log-linear histogram", MeasureValue});
+  const auto add = [&](const char* name, const char* reference,
+                       Result<Figure> (*measure)(const Context&)) {
+    benchmarks->push_back({name, "probe", "ns", reference, measure});
+  };
+  add("probe.timer", "two clock reads", MeasureTimer);
+  add("probe.stage_switch", "one clock read", MeasureStageSwitch);
+  add("probe.value", "array increment of a log-linear histogram", MeasureValue);
+  add("probe.counter", "plain store", MeasureCounter);
+  add("probe.disabled", "empty loop", MeasureDisabled);
 }
 
 }  // namespace ringside::bench
