@@ -64,7 +64,7 @@ void Versions::FillReservedPlaces() {
     golden_.Scribble(lane + offsetof(proto::Lane, reserved0), 56);
     golden_.Scribble(lane + offsetof(proto::Lane, reserved1), 48);
     const uint64_t ring =
-        g.timing_rings_offset + i * g.timing_ring_records * sizeof(proto::TimingRecord);
+        g.timing_rings_offset + uint64_t{i} * g.timing_ring_records * sizeof(proto::TimingRecord);
     for (uint32_t record = 0; record < g.timing_ring_records; ++record) {
       golden_.Scribble(
           ring + record * sizeof(proto::TimingRecord) + offsetof(proto::TimingRecord, reserved), 4);

@@ -32,9 +32,8 @@ constexpr int kMostSteps = 1'000'000;
 
 class SingleStep : public ProbeTest, public ::testing::WithParamInterface<StepCase> {
  protected:
-  static void SetUpTestSuite() { why_not_ = SteppedWorker::WhyNot(); }
   void SetUp() override {
-    if (!why_not_.empty()) GTEST_SKIP() << why_not_;
+    if (!WhyNot().empty()) GTEST_SKIP() << WhyNot();
     ProbeTest::SetUp();
     Environment("RINGSIDE_LANES", "8");
     Environment("RINGSIDE_SERIES", "256");
@@ -43,7 +42,12 @@ class SingleStep : public ProbeTest, public ::testing::WithParamInterface<StepCa
     for (const auto& [name, value] : GetParam().environment) Environment(name, value);
   }
   void TearDown() override {
-    if (why_not_.empty()) ProbeTest::TearDown();
+    if (WhyNot().empty()) ProbeTest::TearDown();
+  }
+  // Tried once.
+  static const std::string& WhyNot() {
+    static const std::string kWhyNot = SteppedWorker::WhyNot();
+    return kWhyNot;
   }
 
   // The name of the one segment there is; empty: none yet.
@@ -79,13 +83,11 @@ class SingleStep : public ProbeTest, public ::testing::WithParamInterface<StepCa
   void CheckRequests(const Folded& folded, uint32_t begun, uint32_t ended) const;
   void CheckWithoutTheAgent(const Folded& folded) const;
 
-  static std::string why_not_;
   agent::SegmentFold fold_;
   proto::UniqueFd file_;
   std::string name_;
   SparseFile image_;
 };
-std::string SingleStep::why_not_;  // NOLINT(cert-err58-cpp): empty
 
 void SingleStep::CheckStatistics(const Folded& folded, uint32_t begun, uint32_t ended) const {
   const StepCase& c = GetParam();

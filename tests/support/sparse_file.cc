@@ -1,6 +1,7 @@
 #include "tests/support/sparse_file.h"
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -57,13 +58,13 @@ SparseFile SparseFile::FromText(const std::string& text) {
 
 std::string SparseFile::ToText() const {
   char word[32];
-  snprintf(word, sizeof word, "size: %llx\n", static_cast<unsigned long long>(bytes_));
+  snprintf(word, sizeof word, "size: %" PRIx64 "\n", bytes_);
   std::string text = word;
   for (const Run& run : runs_) {
     for (size_t at = 0; at < run.data.size(); at += kLineBytes) {
       const std::string line = run.data.substr(at, kLineBytes);
       if (std::all_of(line.begin(), line.end(), [](char byte) { return byte == 0; })) continue;
-      snprintf(word, sizeof word, "%08llx: ", static_cast<unsigned long long>(run.offset + at));
+      snprintf(word, sizeof word, "%08" PRIx64 ": ", run.offset + at);
       text += word;
       for (const char byte : line) {
         snprintf(word, sizeof word, "%02x", static_cast<unsigned char>(byte));
