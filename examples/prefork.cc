@@ -13,9 +13,9 @@
 namespace {
 
 // Made before the fork, good in every process after it.
-const ringside::Operation load_model{"load_model"};
-const ringside::Operation handle{"handle"};
-const ringside::Counter workers_ended{"workers_ended", "{worker}"};
+ringside::Operation load_model{"load_model"};
+ringside::Operation handle{"handle"};
+ringside::Counter workers_ended{"workers_ended", "{worker}"};
 
 double model = 0;
 

@@ -157,7 +157,7 @@ TEST_F(Fork, Child_OfARawCloneLeavesOpenTimersToItsParent) {
 TEST_F(Fork, Vfork_ChildThatRecordsCountsInItsParent) {
   for (const bool is_first : {false, true}) {
     const pid_t parent = Start([is_first] {
-      static const Operation operation{"work"};
+      static Operation operation{"work"};
       if (!is_first) operation.Record(nanoseconds{1});
       const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): the case
       if (pid == 0) {

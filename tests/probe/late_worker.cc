@@ -30,9 +30,9 @@ struct BeforeAndAfter {
   const char* name_;
 };
 
-const BeforeAndAfter first{"first"};  // NOLINT(cert-err58-cpp): the case
-const ringside::Operation work{"work"};
-thread_local const BeforeAndAfter of_thread{"of_thread"};
+BeforeAndAfter first{"first"};  // NOLINT(cert-err58-cpp): the case
+ringside::Operation work{"work"};
+thread_local BeforeAndAfter of_thread{"of_thread"};
 
 [[gnu::destructor(101)]] void AfterEverything() { Count("last_destructor"); }
 

@@ -182,6 +182,7 @@ TEST_F(Refusal, Limits_ReachedLaterHarmNobody) {
               operation.Record(nanoseconds{1});
               std::atomic<bool> may_go_on{false};
               std::vector<std::thread> threads;
+              threads.reserve(kThreads);
               for (int t = 0; t < kThreads; ++t) {
                 threads.emplace_back([&] {
                   while (!may_go_on) sched_yield();

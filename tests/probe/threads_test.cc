@@ -73,6 +73,7 @@ TEST_F(Threads, Storm_OfMoreThanTheLanesStillCountsAll) {
                 static std::atomic<int> started;
                 started = 0;
                 std::vector<pthread_t> running;
+                running.reserve(kAtOnce);
                 for (int i = 0; i < kAtOnce; ++i) {
                   running.push_back(StartThread(
                       [](void* argument) -> void* {
