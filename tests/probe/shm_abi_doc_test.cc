@@ -2,8 +2,10 @@
 // compiler's.
 #include <cstddef>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <regex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -119,7 +121,7 @@ const std::map<std::string, Table>& Compiled() {
        {sizeof(BlockHead),
         {FIELD(BlockHead, series), FIELD(BlockHead, units), FIELD(BlockHead, kind),
          FIELD(BlockHead, sign_count), FIELD(BlockHead, sum), FIELD(BlockHead, zero_count),
-         FIELD(BlockHead, extremes), FIELD(BlockHead, last), FIELD(BlockHead, last_ticks),
+         FIELD(BlockHead, extremes), FIELD(BlockHead, last_ticks), FIELD(BlockHead, last),
          FIELD(BlockHead, reserved)}}},
       {"BlockTable", {sizeof(BlockTable), {FIELD(BlockTable, page), FIELD(BlockTable, coarse)}}},
       {"TimingRecord",
@@ -187,6 +189,67 @@ TEST(ShmAbi, Document_NamesEveryFieldWhereItLies) {
     ASSERT_NE(found, documented.end()) << name;
     EXPECT_EQ(found->second.fields, table.fields) << name;
   }
+}
+
+// The matches of `pattern` in the format's header.
+std::vector<std::smatch> InHeader(const std::string& text, const std::string& pattern) {
+  const std::regex regex(pattern);
+  return {std::sregex_iterator(text.begin(), text.end(), regex), std::sregex_iterator()};
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path);
+  EXPECT_TRUE(file) << path;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A type that is added to the format cannot be forgotten here, nor in the document.
+TEST(ShmAbi, Tables_HoldEveryStructOfTheFormat) {
+  const std::string header = ReadAll(RINGSIDE_SEGMENT_FORMAT);
+  std::set<std::string> declared;
+  for (const std::smatch& match : InHeader(header, R"(\nstruct (\w+) \{)")) {
+    declared.insert(match[1]);
+  }
+  std::set<std::string> compared;
+  for (const auto& [name, table] : Compiled()) compared.insert(name);
+  EXPECT_EQ(declared, compared);
+}
+
+// Enumerators of the format and of the document: type -> name -> value.
+using Enumerators = std::map<std::string, std::map<std::string, std::string>>;
+
+Enumerators DeclaredEnumerators() {
+  const std::string header = ReadAll(RINGSIDE_SEGMENT_FORMAT);
+  Enumerators enumerators;
+  for (const std::smatch& type : InHeader(header, R"(enum class (\w+) : \w+ \{([^}]*)\};)")) {
+    const std::string body = type[2];
+    for (const std::smatch& one : InHeader(body, R"((k\w+) = (\d+))")) {
+      enumerators[type[1]][one[1]] = one[2];
+    }
+  }
+  return enumerators;
+}
+
+Enumerators DocumentedEnumerators() {
+  std::ifstream file(RINGSIDE_SHM_ABI_DOC);
+  const std::regex heading(R"(### (\w+))");
+  const std::regex row(R"(\| (\d+) \| `(k\w+)` \|.*)");
+  Enumerators enumerators;
+  std::string type;
+  for (std::string line; std::getline(file, line);) {
+    std::smatch match;
+    if (std::regex_match(line, match, heading)) {
+      type = match[1];
+    } else if (std::regex_match(line, match, row)) {
+      enumerators[type][match[2]] = match[1];
+    }
+  }
+  return enumerators;
+}
+
+TEST(ShmAbi, Document_NamesEveryStateWithItsNumber) {
+  EXPECT_EQ(DocumentedEnumerators(), DeclaredEnumerators());
+  EXPECT_EQ(DeclaredEnumerators().size(), 5u);
 }
 
 // The tables above are written by hand: a field that they forget would leave a gap.
