@@ -39,6 +39,7 @@ struct Benchmark {
 void AddSpineSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeConditions(std::vector<Benchmark>* benchmarks);  // of the suite probe as well
+void AddFootprint(std::vector<Benchmark>* benchmarks);        // and these
 void AddPeersSuite(std::vector<Benchmark>* benchmarks);
 
 }  // namespace ringside::bench

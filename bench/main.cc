@@ -119,6 +119,7 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   AddSpineSuite(&benchmarks);
   AddProbeSuite(&benchmarks);
   AddProbeConditions(&benchmarks);
+  AddFootprint(&benchmarks);
   AddPeersSuite(&benchmarks);
   if (!IsSuite(arguments.only) && !HasBenchmark(benchmarks, arguments.only)) {
     std::fprintf(stderr, "ringside_bench: --only %s: neither a suite nor a benchmark\n",

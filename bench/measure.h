@@ -41,8 +41,9 @@ inline double NsPerTurn(const Loop& loop, uint64_t turns) {
   return static_cast<double>(ThreadCpuNs() - start) / static_cast<double>(turns);
 }
 
-// How many turns take about `ns`; warms up on the way.
+// How many turns take about `ns`; warms up first: a first turn may be a thousand times slower.
 inline uint64_t TurnsFor(const Loop& loop, double ns) {
+  loop(100);
   uint64_t turns = 1;
   while (true) {
     const double each = std::max(NsPerTurn(loop, turns), 0.01);

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ringside/probe.h>
@@ -44,7 +45,7 @@ Result<Figure> MeasureStageSwitch(const Context& context) {
   static const Operation kOperation("bench.request");
   constexpr uint64_t kSwitches = 32;
   const auto requests = [](uint64_t count, uint64_t switches) {
-    static constexpr const char* kStages[] = {"load", "decode", "infer", "post_processing"};
+    static constexpr std::string_view kStages[] = {"load", "decode", "infer", "post_processing"};
     for (uint64_t i = 0; i < count; ++i) {
       Request request(kOperation);
       request.Next("load");

@@ -59,19 +59,16 @@ Result<Figure> MeasureRingFull(const Context& context) {
       [&] { return NsPerTurn(RunTimers, turns); });
 }
 
-// The slowest of a thousand batches of timers, beside the usual one.
-Result<Figure> MeasureSlowest(const Context& context) {
-  const Result<Stack*> stack = context.stack();
-  if (!stack) return stack.status();
-  constexpr uint64_t kBatch = 20;
+// Each of many batches: the slowest of a thousand beside the usual one, in ns of one turn.
+Figure MeasureBatches(const Context& context, const Loop& loop, uint64_t batch_turns) {
   const size_t batches = context.quick ? 50'000 : 500'000;
-  RunTimers(10'000);
+  loop(10'000);
   std::vector<uint64_t> ticks(batches);
   const uint64_t start_ns = proto::MonotonicNs();
   const uint64_t start = proto::ReadCounter();
   for (uint64_t& batch : ticks) {
     const uint64_t before = proto::ReadCounter();
-    RunTimers(kBatch);
+    loop(batch_turns);
     batch = proto::ReadCounter() - before;
   }
   const double ns_per_tick = static_cast<double>(proto::MonotonicNs() - start_ns) /
@@ -79,9 +76,29 @@ Result<Figure> MeasureSlowest(const Context& context) {
   std::sort(ticks.begin(), ticks.end());
   const auto each = [&](double quantile) {
     const auto at = static_cast<size_t>(quantile * static_cast<double>(batches));
-    return static_cast<double>(ticks[at]) * ns_per_tick / kBatch;
+    return static_cast<double>(ticks[at]) * ns_per_tick / static_cast<double>(batch_turns);
   };
   return Figure{each(0.999), each(0.5)};
+}
+
+Result<Figure> MeasureSlowest(const Context& context) {
+  const Result<Stack*> stack = context.stack();
+  if (!stack) return stack.status();
+  return MeasureBatches(context, RunTimers, 20);
+}
+
+// What the machine itself does to batches as long as those: interrupts, other guests of its host.
+Result<Figure> MeasureMachine(const Context& context) {
+  return MeasureBatches(
+      context,
+      [](uint64_t turns) {
+        uint64_t sink = 0;
+        for (uint64_t i = 0; i < turns; ++i) {
+          sink += proto::ReadCounter();
+          Keep(sink);
+        }
+      },
+      64);
 }
 
 Result<Figure> MeasureThreads(const Context& context) {
@@ -113,6 +130,7 @@ void AddProbeConditions(std::vector<Benchmark>* benchmarks) {
   add("probe.timer_so", "probe.timer", MeasureSharedLibrary);
   add("probe.ring_full", "probe.timer", MeasureRingFull);
   add("probe.p999", "probe.timer, median", MeasureSlowest);
+  add("probe.p999_machine", "a clock read, median", MeasureMachine);
   add("probe.threads", "one thread", MeasureThreads);
 }
 
