@@ -10,9 +10,11 @@
 
 namespace ringside::agent {
 
+// SYNC extreme-tag, gauge-last (reader): upwards in memory, what follows a tag is as new as the
+// tag.
 template <typename Word>
 Word LoadUntrusted(const std::byte* at) {
-  return __atomic_load_n(reinterpret_cast<const Word*>(at), __ATOMIC_RELAXED);
+  return __atomic_load_n(reinterpret_cast<const Word*>(at), __ATOMIC_ACQUIRE);
 }
 
 inline bool AreAligned(const void* a, const void* b, uintptr_t alignment) {

@@ -55,11 +55,15 @@ bool IsOurs(uint32_t generation) noexcept {
   return generation == (here != 0 ? here : Process::Generation());
 }
 
+bool IsEmptied(const SlotRef& slot) noexcept {
+  return slot.segment->is_emptied.load(std::memory_order_relaxed);
+}
+
 // Holds a slot for writing: the thread that began the request is its user already.
 class SlotUse {
  public:
   SlotUse(const SlotRef& slot, uint64_t owner) noexcept : slot_(slot) {
-    if (!slot || slot.segment->is_emptied) return;
+    if (!slot || IsEmptied(slot)) return;
     is_owner_ = owner != 0 && owner == current_lane.attachment;
     may_write_ = is_owner_ || EnterSlot(slot);
   }
@@ -185,12 +189,12 @@ void FinishRequest(const Access& access, RequestState* state, const Series& seri
   Record<Form::kStage>(series, {ns, 0});
   segment.header->requests_ended.fetch_add(1, std::memory_order_relaxed);
   const SlotRef& slot = state->slot;
-  if (!slot || slot.segment->is_emptied || slot.segment != &segment) {
+  if (!slot || IsEmptied(slot) || slot.segment != &segment) {
     // No slot was free, or its segment was retired: its numbers mean nothing in this one.
     segment.header->dropped[static_cast<size_t>(proto::DropReason::kNoSlot)].fetch_add(
         1, std::memory_order_relaxed);
   }
-  if (!slot || slot.segment->is_emptied) return;
+  if (!slot || IsEmptied(slot)) return;
   if (EndSlot(slot)) ReturnRoom(slot, state->room);
   if (slot.segment == &segment) {
     PushRequest(access.lane, access.is_own, slot, access.EntryIn(segment, series),

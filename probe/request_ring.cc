@@ -83,8 +83,9 @@ void PushRequest(Lane& lane, bool is_own, const SlotRef& slot, uint32_t series,
   record.duration_ns = duration_ns;
   record.series = series;
   record.entry_bytes = used;
-  if (is_own) {
-    const BusyMark busy{lane};
+  const BusyMark busy{lane};
+  // A signal handler that came before the mark may have moved the lane to a new segment.
+  if (is_own && lane.segment == &segment && lane.index != 0) {
     if (!Push(segment, lane.index, slot, record)) {
       Bump(segment.lanes[lane.index].request_dropped);
     }

@@ -25,7 +25,8 @@ inline constexpr bool kBumpIsOneInstruction = true;
 inline constexpr bool kBumpIsOneInstruction = false;
 #endif
 
-// One writer: no locked read-modify-write is needed.
+// One writer: no locked read-modify-write is needed. Readers need no order among cells, on no
+// machine: each cell is one word that only grows.
 [[gnu::always_inline]] inline void Bump(std::atomic<uint64_t>& cell, uint64_t amount = 1) noexcept {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
   asm("addq %1, %0" : "+m"(cell) : "er"(amount) : "cc");

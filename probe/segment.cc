@@ -247,8 +247,7 @@ void Segment::CloseFile() noexcept {
 }
 
 void Segment::Empty() noexcept {
-  if (is_emptied) return;
-  is_emptied = true;
+  if (is_emptied.exchange(true, std::memory_order_relaxed)) return;
   if (region.get_address() != nullptr) ReplaceByPrivate(region.get_address(), region.get_size());
   CloseFile();
 }

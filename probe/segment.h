@@ -76,8 +76,8 @@ struct Segment {
 
   // -- private --
   bool is_preallocated = false;
-  bool is_emptied = false;   // its mapping was replaced by private memory
-  Segment* older = nullptr;  // the one before it in this process
+  std::atomic<bool> is_emptied{false};  // its mapping was replaced by private memory
+  Segment* older = nullptr;             // the one before it in this process
   GrowingPart series_part;
   GrowingPart strings_part;
   std::atomic<uint64_t> pool_refused_until{0};  // coarse ns: the kernel had no pages

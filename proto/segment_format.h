@@ -206,8 +206,9 @@ struct BlockHead {
   std::atomic<uint64_t> sum;         // integers, modulo 2^64
   std::atomic<uint64_t> zero_count;  // samples that are exactly 0
   ExtremeSlot extremes[2];
-  std::atomic<int64_t> last;         // gauges
+  // Gauges. `last` is stored first: a reader that goes upwards sees a value as new as its ticks.
   std::atomic<uint64_t> last_ticks;  // when `last` was set; 0 never
+  std::atomic<int64_t> last;
   uint64_t reserved[5];
 };
 static_assert(sizeof(BlockHead) == 128);

@@ -164,7 +164,7 @@ std::map<std::string, Table> Documented() {
     if (std::regex_match(line, match, heading)) {
       table = &tables[match[1]];
       table->size = std::stoul(match[2]);
-    } else if (line.rfind("#", 0) == 0) {
+    } else if (line.rfind('#', 0) == 0) {
       table = nullptr;
     } else if (table != nullptr && std::regex_match(line, match, row)) {
       table->fields[match[3]] = {std::stoul(match[1]), std::stoul(match[2])};

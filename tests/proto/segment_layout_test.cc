@@ -133,8 +133,8 @@ TEST(SegmentLayout_Offsets, BlockHead) {
   EXPECT_OFFSET(BlockHead, sum, 8);
   EXPECT_OFFSET(BlockHead, zero_count, 16);
   EXPECT_OFFSET(BlockHead, extremes, 24);
-  EXPECT_OFFSET(BlockHead, last, 72);
-  EXPECT_OFFSET(BlockHead, last_ticks, 80);
+  EXPECT_OFFSET(BlockHead, last_ticks, 72);
+  EXPECT_OFFSET(BlockHead, last, 80);
   EXPECT_OFFSET(BlockHead, reserved, 88);
 }
 
