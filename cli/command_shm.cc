@@ -81,7 +81,8 @@ proto::Result<std::vector<Found>> OpenAll(const std::string& directory, bool* co
   std::sort(names.begin(), names.end());
   std::vector<Found> found;
   for (const std::string& name : names) {
-    std::string path = directory + "/" + name;
+    std::string path = directory;
+    path.append("/").append(name);
     SegmentFile::OpenError error;
     std::unique_ptr<SegmentFile> file = SegmentFile::OpenReadOnly(path, &error);
     if (file == nullptr) {

@@ -34,7 +34,7 @@ class SegmentReportTest : public testing::Test {
     const uint32_t decode = segment_.AddDuration("decode");
     const uint32_t request = segment_.AddDuration("transcribe");
     const uint32_t stage = segment_.AddDuration("transcribe/decode");
-    for (int i = 1; i <= 100; ++i) segment_.Record(0, decode, i * 1000);
+    for (int64_t i = 1; i <= 100; ++i) segment_.Record(0, decode, i * 1000);
     for (uint32_t i = 0; i < 12; ++i) segment_.PushTiming(0, decode, Now(), i);
     EntryWriter entries;
     entries.Attribute("file", "a.wav");
