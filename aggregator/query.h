@@ -59,6 +59,10 @@ proto::Result<size_t> ParseCount(std::string_view text, size_t most);
 // Takes last, from and to; `handled` says whether the name was one of them.
 proto::Status ParseTimeParameter(const std::string& name, const std::string& value,
                                  TimeRange* range, bool* handled);
+// What queries and reports have in common: the times, name, where, by.
+proto::Status ParseSelectionParameter(const std::string& name, const std::string& value,
+                                      TimeRange* range, Selector* selector,
+                                      std::optional<std::vector<std::string>>* by, bool* handled);
 // Fills in the default and refuses what contradicts itself.
 proto::Status FinishRange(TimeRange* range);
 proto::Result<Window> ResolveWindow(const Store& store, const TimeRange& range,

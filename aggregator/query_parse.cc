@@ -61,21 +61,32 @@ proto::Status ParseSort(std::string_view text, QueryRequest* request) {
   return {};
 }
 
+proto::Status ParseSelectionParameter(const std::string& name, const std::string& value,
+                                      TimeRange* range, Selector* selector,
+                                      std::optional<std::vector<std::string>>* by, bool* handled) {
+  proto::Status status = ParseTimeParameter(name, value, range, handled);
+  if (*handled || !status) return status;
+  *handled = true;
+  if (name == "name") {
+    selector->name = value;
+    return value.size() <= kMaxNameBytes ? proto::Status() : proto::Status::Error("too long");
+  }
+  if (name == "where") return ParseWhere(value, &selector->where);
+  if (name == "by") {
+    if (!*by) by->emplace();
+    return ParseLabelNames(value, &**by);
+  }
+  *handled = false;
+  return {};
+}
+
 proto::Status ParseQueryParameter(const std::string& name, const std::string& value,
                                   QueryRequest* request) {
   bool handled = false;
-  if (proto::Status status = ParseTimeParameter(name, value, &request->range, &handled);
+  if (proto::Status status = ParseSelectionParameter(name, value, &request->range,
+                                                     &request->selector, &request->by, &handled);
       handled || !status) {
     return status;
-  }
-  if (name == "name") {
-    request->selector.name = value;
-    return value.size() <= kMaxNameBytes ? proto::Status() : proto::Status::Error("too long");
-  }
-  if (name == "where") return ParseWhere(value, &request->selector.where);
-  if (name == "by") {
-    if (!request->by) request->by.emplace();
-    return ParseLabelNames(value, &*request->by);
   }
   if (name == "stat") return ParseStats(value, &request->stats);
   if (name == "sort") return ParseSort(value, request);

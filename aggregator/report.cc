@@ -191,18 +191,10 @@ proto::Status ParseReportParameter(const std::string& name, const std::string& v
                                 " or --last " + number + "m?");
   }
   bool handled = false;
-  if (proto::Status status = ParseTimeParameter(name, value, &request->range, &handled);
+  if (proto::Status status = ParseSelectionParameter(name, value, &request->range,
+                                                     &request->selector, &request->by, &handled);
       handled || !status) {
     return status;
-  }
-  if (name == "name") {
-    request->selector.name = value;
-    return value.size() <= kMaxNameBytes ? proto::Status() : proto::Status::Error("too long");
-  }
-  if (name == "where") return ParseWhere(value, &request->selector.where);
-  if (name == "by") {
-    if (!request->by) request->by.emplace();
-    return ParseLabelNames(value, &*request->by);
   }
   if (name == "requests") {
     proto::Result<size_t> count = ParseCount(value, kMaxReportRequests);
