@@ -1,84 +1,13 @@
 // Requests and stages of the C ABI.
-#include "probe/request.h"
-
 #include <cstring>
 
-#include "probe/lane.h"
-#include "probe/process.h"
-#include "probe/record.h"
+#include "probe/request_access.h"
 #include "probe/request_ring.h"
-#include "probe/segment_series.h"
 #include "probe/series_registry.h"
 #include "probe/stage_switch.h"
 
 namespace ringside::probe {
 namespace {
-
-RequestState& StateOf(ringside_request* request) noexcept {
-  return *reinterpret_cast<RequestState*>(request);
-}
-StageState& StateOf(ringside_stage* stage) noexcept {
-  return *reinterpret_cast<StageState*>(stage);
-}
-
-// How this thread reaches the segment, and what time it is there.
-struct Access {
-  Lane& lane = current_lane;
-  Segment* segment = nullptr;
-  bool is_own = false;
-  Way way = Way::kOwnLane;
-
-  Access() noexcept {
-    if (IsReady(lane)) {
-      segment = lane.segment;
-      is_own = true;
-      return;
-    }
-    way = Enter(lane, &segment);
-    is_own = way == Way::kOwnLane;
-  }
-  uint64_t Now() const noexcept { return segment->clock.Now(); }
-  // The table index of `series` in `in`, which may be a segment that was retired meanwhile.
-  uint32_t EntryIn(Segment& in, const Series& series) const noexcept {
-    if (is_own && &in == segment) {
-      if (const BlockRef* ref = RefOf(lane, series)) return ref->series;
-    }
-    return EntryOf(in, series);
-  }
-};
-
-// The child of a fork does not go on with its parent's requests. Reads the generation without the
-// kernel's help as long as the lane is attached.
-bool IsOurs(uint32_t generation) noexcept {
-  const Lane& lane = current_lane;
-  const uint32_t here = lane.generation->load(std::memory_order_relaxed);
-  return generation == (here != 0 ? here : Process::Generation());
-}
-
-bool IsEmptied(const SlotRef& slot) noexcept {
-  return slot.segment->is_emptied.load(std::memory_order_relaxed);
-}
-
-// Holds a slot for writing: the thread that began the request is its user already.
-class SlotUse {
- public:
-  SlotUse(const SlotRef& slot, uint64_t owner) noexcept : slot_(slot) {
-    if (!slot || IsEmptied(slot)) return;
-    is_owner_ = owner != 0 && owner == current_lane.attachment;
-    may_write_ = is_owner_ || EnterSlot(slot);
-  }
-  ~SlotUse() {
-    if (may_write_ && !is_owner_) LeaveSlot(slot_);
-  }
-  SlotUse(const SlotUse&) = delete;
-  SlotUse& operator=(const SlotUse&) = delete;
-  explicit operator bool() const noexcept { return may_write_; }
-
- private:
-  const SlotRef& slot_;
-  bool is_owner_ = false;
-  bool may_write_ = false;
-};
 
 // RFC 4122 version 4, from the thread's own generator: no system call.
 void FillUuid(Lane& lane, uint8_t (&id)[16]) noexcept {
@@ -128,13 +57,13 @@ void BeginStage(const Access& access, const RequestState& request, const Series&
 
 // With the outcome that `outcome` names, unless it failed before.
 void FinishStage(const Access& access, StageState* stage, proto::Outcome outcome,
-                 std::string_view error_type, uint64_t ticks, const SlotUse& use) noexcept {
+                 std::string_view error_type, int64_t ns, const SlotUse& use) noexcept {
   const Series* series = stage->series;
   stage->series = nullptr;
   if (series->outcome == proto::Outcome::kOk && outcome != proto::Outcome::kOk) {
     series = SeriesRegistry::WithOutcome(*series, outcome, error_type);
   }
-  const int64_t ns = ElapsedNs(stage->start_ticks, ticks, access.segment->clock.ns_per_tick_q32);
+  stage->duration_ns = static_cast<uint64_t>(ns);
   Record<Form::kStage>(*series, {ns, 0});
   if (!use || stage->step == 0) return;
   EndStep(stage->slot, stage->step, access.EntryIn(*stage->slot.segment, *series),
@@ -183,9 +112,9 @@ void AttachMessage(const SlotRef& slot, uint64_t owner, EntryId entry,
 
 // The statistics first, then the record, then the slot.
 void FinishRequest(const Access& access, RequestState* state, const Series& series,
-                   uint64_t ticks) noexcept {
+                   int64_t ns) noexcept {
   Segment& segment = *access.segment;
-  const int64_t ns = ElapsedNs(state->start_ticks, ticks, segment.clock.ns_per_tick_q32);
+  state->duration_ns = static_cast<uint64_t>(ns);
   Record<Form::kStage>(series, {ns, 0});
   segment.header->requests_ended.fetch_add(1, std::memory_order_relaxed);
   const SlotRef& slot = state->slot;
@@ -203,6 +132,71 @@ void FinishRequest(const Access& access, RequestState* state, const Series& seri
   LeaveSlot(slot);
 }
 
+// nullptr: it never began, has ended, or is another process's.
+RequestState* Open(ringside_request* request) noexcept {
+  if (request == nullptr) return nullptr;
+  RequestState& state = StateOf(request);
+  return state.series != nullptr && IsOurs(state.generation) ? &state : nullptr;
+}
+
+const Series* EndSeries(const RequestState& state, ringside_outcome outcome) noexcept {
+  if (state.failed != nullptr) return state.failed;
+  return SeriesRegistry::WithOutcome(*state.series, static_cast<proto::Outcome>(outcome), {});
+}
+
+// False: what began at `start_ticks` had, or has, no segment to be recorded in. That is counted.
+bool HasClock(const Access& access, uint64_t start_ticks) noexcept {
+  if (access.segment != nullptr && start_ticks != 0) return true;
+  if (access.way != Way::kOff) Process::CountLost(proto::LossReason::kNoSegment);
+  return false;
+}
+
+void Close(RequestState* state) noexcept {
+  state->series = nullptr;
+  state->next.series = nullptr;
+  state->slot = {};
+}
+
+int64_t AtMostLargest(uint64_t ns) noexcept {
+  return static_cast<int64_t>(ns <= kLargestSample ? ns : kLargestSample);
+}
+
+// Detail only: the request's own sample counts for the step, which bears its name.
+void AddWholeStep(const Access& access, RequestState* state, const Series& series,
+                  uint64_t ns) noexcept {
+  const SlotRef& slot = state->slot;
+  const SlotUse use{slot, state->owner};
+  if (!use) return;
+  __atomic_store_n(&slot.head->start_ticks, state->start_ticks, __ATOMIC_RELAXED);
+  const uint32_t entry = access.EntryIn(*slot.segment, series);
+  const EntryId step = BeginStep(slot, &state->room, entry, state->start_ticks);
+  if (step != 0) EndStep(slot, step, entry, ns);
+}
+
+// `measured`: how long it took, if not from its start to now.
+void EndStage(ringside_stage* stage, ringside_outcome outcome, const uint64_t* measured) noexcept {
+  if (stage == nullptr) return;
+  StageState& state = StateOf(stage);
+  if (state.series == nullptr || !IsOurs(state.generation)) return;
+  const Access access;
+  if (!HasClock(access, state.start_ticks)) {
+    state.series = nullptr;
+    return;
+  }
+  const SlotUse use{state.slot, state.owner};
+  const uint64_t ticks = access.Now();
+  int64_t ns = access.NsSince(state.start_ticks, ticks);
+  if (measured != nullptr) {
+    ns = AtMostLargest(*measured);
+    state.start_ticks = access.StartOf(ticks, static_cast<uint64_t>(ns));
+    if (use && state.step != 0) {
+      __atomic_store_n(&StepAt(state.slot, state.step)->start_ticks, state.start_ticks,
+                       __ATOMIC_RELAXED);
+    }
+  }
+  FinishStage(access, &state, static_cast<proto::Outcome>(outcome), {}, ns, use);
+}
+
 }  // namespace
 }  // namespace ringside::probe
 
@@ -218,6 +212,7 @@ void ringside_request_start(ringside_request* request, const ringside_operation*
   state.failed = nullptr;
   state.slot = {};
   state.room = {};
+  state.start_ticks = 0;
   state.next.series = nullptr;
   if (operation == nullptr) return;
   const Access access;
@@ -225,7 +220,6 @@ void ringside_request_start(ringside_request* request, const ringside_operation*
   state.series = reinterpret_cast<const Series*>(operation);
   state.generation = Process::Generation();
   state.owner = access.is_own ? access.lane.attachment : 0;
-  state.start_ticks = 0;
   if (access.segment == nullptr) return;  // counted as lost at its end
   state.start_ticks = access.Now();
   access.segment->header->requests_started.fetch_add(1, std::memory_order_relaxed);
@@ -274,34 +268,47 @@ ringside_stage* ringside_request_next(ringside_request* request, ringside_text n
   const uint64_t ticks = access.Now();
   const SlotUse use{state.slot, state.owner};
   if (state.next.series != nullptr) {
-    FinishStage(access, &state.next, proto::Outcome::kOk, {}, ticks, use);
+    FinishStage(access, &state.next, proto::Outcome::kOk, {},
+                access.NsSince(state.next.start_ticks, ticks), use);
   }
   BeginStage(access, state, *series, ticks, state.owner, use, &state.room, &state.next);
   return &request->next;
 }
 
 void ringside_request_end(ringside_request* request, ringside_outcome outcome) noexcept {
-  if (request == nullptr) return;
-  RequestState& state = StateOf(request);
-  if (state.series == nullptr || !IsOurs(state.generation)) return;
+  RequestState* state = Open(request);
+  if (state == nullptr) return;
   const Access access;
-  const Series* series = state.failed;
-  if (series == nullptr) {
-    series = SeriesRegistry::WithOutcome(*state.series, static_cast<proto::Outcome>(outcome), {});
-  }
-  if (access.segment == nullptr || state.start_ticks == 0) {
-    if (access.way != Way::kOff) Process::CountLost(proto::LossReason::kNoSegment);
-  } else {
+  const Series& series = *EndSeries(*state, outcome);
+  if (HasClock(access, state->start_ticks)) {
     const uint64_t ticks = access.Now();
-    if (state.next.series != nullptr) {
-      const SlotUse use{state.slot, state.owner};
-      FinishStage(access, &state.next, series->outcome, series->error_type, ticks, use);
+    if (state->next.series != nullptr) {
+      const SlotUse use{state->slot, state->owner};
+      FinishStage(access, &state->next, series.outcome, series.error_type,
+                  access.NsSince(state->next.start_ticks, ticks), use);
     }
-    FinishRequest(access, &state, *series, ticks);
+    FinishRequest(access, state, series, access.NsSince(state->start_ticks, ticks));
   }
-  state.series = nullptr;
-  state.next.series = nullptr;
-  state.slot = {};
+  Close(state);
+}
+
+void ringside_request_end_single(ringside_request* request, ringside_outcome outcome,
+                                 const uint64_t* nanoseconds) noexcept {
+  RequestState* state = Open(request);
+  if (state == nullptr) return;
+  const Access access;
+  const Series& series = *EndSeries(*state, outcome);
+  if (HasClock(access, state->start_ticks)) {
+    const uint64_t ticks = access.Now();
+    int64_t ns = access.NsSince(state->start_ticks, ticks);
+    if (nanoseconds != nullptr) {
+      ns = AtMostLargest(*nanoseconds);
+      state->start_ticks = access.StartOf(ticks, static_cast<uint64_t>(ns));
+    }
+    AddWholeStep(access, state, series, static_cast<uint64_t>(ns));
+    FinishRequest(access, state, series, ns);
+  }
+  Close(state);
 }
 
 void ringside_stage_start(ringside_stage* stage, ringside_request* request, ringside_text name,
@@ -309,6 +316,7 @@ void ringside_stage_start(ringside_stage* stage, ringside_request* request, ring
   if (stage == nullptr) return;
   StageState& state = StateOf(stage);
   state.series = nullptr;
+  state.start_ticks = 0;
   state.slot = {};
   if (request == nullptr) return;
   const RequestState& parent = StateOf(request);
@@ -352,15 +360,10 @@ void ringside_stage_fail(ringside_stage* stage, ringside_text error_type,
 }
 
 void ringside_stage_end(ringside_stage* stage, ringside_outcome outcome) noexcept {
-  if (stage == nullptr) return;
-  StageState& state = StateOf(stage);
-  if (state.series == nullptr || !IsOurs(state.generation)) return;
-  const Access access;
-  if (access.segment == nullptr) {
-    if (access.way != Way::kOff) Process::CountLost(proto::LossReason::kNoSegment);
-    state.series = nullptr;
-    return;
-  }
-  const SlotUse use{state.slot, state.owner};
-  FinishStage(access, &state, static_cast<proto::Outcome>(outcome), {}, access.Now(), use);
+  EndStage(stage, outcome, nullptr);
+}
+
+void ringside_stage_end_measured(ringside_stage* stage, ringside_outcome outcome,
+                                 uint64_t nanoseconds) noexcept {
+  EndStage(stage, outcome, &nanoseconds);
 }

@@ -18,7 +18,7 @@ struct StageState {
   EntryId step;
   uint32_t generation;  // of the process that began it
   uint64_t owner;  // attachment of the thread that may use the slot without entering it; 0 none
-  uint64_t reserved[1];
+  uint64_t duration_ns;  // once it has ended
 };
 static_assert(sizeof(StageState) == sizeof(ringside_stage));
 
@@ -29,10 +29,10 @@ struct RequestState {
   SlotRef slot;
   uint32_t generation;
   uint32_t reserved0;
-  uint64_t owner;  // attachment of the thread that began it
-  StepRoom room;   // of `next`
-  uint64_t reserved[1];
-  StageState next;  // of ringside_request_next
+  uint64_t owner;        // attachment of the thread that began it
+  StepRoom room;         // of `next`
+  uint64_t duration_ns;  // once it has ended
+  StageState next;       // of ringside_request_next
 };
 static_assert(sizeof(RequestState) == sizeof(ringside_request));
 

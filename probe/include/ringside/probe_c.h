@@ -285,6 +285,20 @@ RINGSIDE_API ringside_stage* ringside_request_next(ringside_request* request, ri
 RINGSIDE_API void ringside_request_end(ringside_request* request,
                                        ringside_outcome outcome) RINGSIDE_NOEXCEPT;
 
+/* Ends a request of one step, which bears its own name: an operation that has attributes. Its
+ * series is that of the operation alone. `nanoseconds`, if not NULL: how long it took, as measured
+ * elsewhere, up to now. Hot. */
+RINGSIDE_API void ringside_request_end_single(ringside_request* request, ringside_outcome outcome,
+                                              const uint64_t* nanoseconds) RINGSIDE_NOEXCEPT;
+/* The random UUID that an open request has in the archive, unless the caller gave an id. 0: its
+ * detail is not kept, `id` is as it was. Hot. */
+RINGSIDE_API int ringside_request_id(const ringside_request* request,
+                                     uint8_t id[16]) RINGSIDE_NOEXCEPT;
+/* How long the request took, as it was recorded; of an open one, so far. 0: it had no segment, and
+ * `duration_ns` is as it was. Hot. */
+RINGSIDE_API int ringside_request_span(const ringside_request* request,
+                                       uint64_t* duration_ns) RINGSIDE_NOEXCEPT;
+
 /* A stage of its own storage: stages may overlap, and begin and end on any threads. Hot (a stage
  * with labels: look-up). */
 RINGSIDE_API void ringside_stage_start(ringside_stage* stage, ringside_request* request,
@@ -305,6 +319,14 @@ RINGSIDE_API void ringside_stage_fail(ringside_stage* stage, ringside_text error
  */
 RINGSIDE_API void ringside_stage_end(ringside_stage* stage,
                                      ringside_outcome outcome) RINGSIDE_NOEXCEPT;
+/* Ends a stage that was measured elsewhere: it took so long, up to now. Else as ringside_stage_end.
+ * Hot. */
+RINGSIDE_API void ringside_stage_end_measured(ringside_stage* stage, ringside_outcome outcome,
+                                              uint64_t nanoseconds) RINGSIDE_NOEXCEPT;
+/* When after the start of its request the stage began, and how long it took, as both are archived;
+ * of an open one, so far. 0: it had no segment, and nothing is written. Hot. */
+RINGSIDE_API int ringside_stage_span(const ringside_stage* stage, const ringside_request* request,
+                                     uint64_t* offset_ns, uint64_t* duration_ns) RINGSIDE_NOEXCEPT;
 
 #ifdef __cplusplus
 }
