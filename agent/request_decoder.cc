@@ -119,9 +119,7 @@ bool Decoder::Step(const std::byte* bytes, size_t size, size_t offset, bool open
   StepRow step;
   step.name = StageName(info->key.path, row_->operation);
   step.labels = info->key.labels;
-  const uint64_t request_age = clock_.AgeNs(source_.start_ticks);
-  const uint64_t step_age = clock_.AgeNs(entry.start_ticks);
-  step.start_offset_ns = request_age > step_age ? request_age - step_age : 0;
+  step.start_offset_ns = clock_.BetweenNs(source_.start_ticks, entry.start_ticks);
   if (open) {
     // It ran when the request ended, or when its process died.
     step.duration_ns =

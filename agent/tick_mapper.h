@@ -21,8 +21,13 @@ class TickMapper {
   // Ticks of the future - another host's clock, or nonsense - are now; so is 0, the mark of a value
   // that was recorded without reading a clock.
   uint64_t AgeNs(uint64_t ticks) const {
-    if (ticks >= now_ticks_ || ticks == 0) return 0;
-    return proto::TicksToNs(now_ticks_ - ticks, ns_per_tick_q32_);
+    return proto::TicksToNs(AgeTicks(ticks), ns_per_tick_q32_);
+  }
+  // From one moment to a later one; 0 when it is not later.
+  uint64_t BetweenNs(uint64_t from, uint64_t to) const {
+    const uint64_t from_age = AgeTicks(from);
+    const uint64_t to_age = AgeTicks(to);
+    return from_age > to_age ? proto::TicksToNs(from_age - to_age, ns_per_tick_q32_) : 0;
   }
   uint64_t UnixNs(uint64_t ticks) const {
     const uint64_t age = AgeNs(ticks);
@@ -30,6 +35,10 @@ class TickMapper {
   }
 
  private:
+  uint64_t AgeTicks(uint64_t ticks) const {
+    return ticks >= now_ticks_ || ticks == 0 ? 0 : now_ticks_ - ticks;
+  }
+
   uint64_t now_ticks_ = 0;
   uint64_t now_unix_ns_ = 0;
   uint64_t ns_per_tick_q32_ = 0;
