@@ -244,6 +244,17 @@ void ringside_request_value(ringside_request* request, ringside_text name, rings
   ringside_request_set(request, &attribute);
 }
 
+void ringside_request_label(ringside_request* request, const ringside_label* labels,
+                            size_t label_count) noexcept {
+  RequestState* state = Open(request);
+  if (state == nullptr) return;
+  LabelSet set{labels, label_count};
+  state->series = SeriesRegistry::WithLabels(*state->series, set);
+  if (state->failed == nullptr) return;
+  state->failed = SeriesRegistry::WithOutcome(*state->series, state->failed->outcome,
+                                              state->failed->error_type);
+}
+
 void ringside_request_fail(ringside_request* request, ringside_text error_type,
                            ringside_text message) noexcept {
   if (request == nullptr) return;

@@ -1,5 +1,7 @@
 // Requests and stages that were measured elsewhere, and what a caller can learn about its own.
 #include <cstring>
+#include <map>
+#include <string>
 
 #include <ringside/probe_c.h>
 
@@ -133,6 +135,39 @@ TEST_F(Measured, Id_IsThatOfTheRecordWhileTheRequestIsOpen) {
             0);
   const SegmentRequest request = Segment()->Requests().at(0);
   EXPECT_EQ(request.id, request.attributes.at("told"));
+}
+
+// The request fails before or after its labels are known, or not at all.
+TEST_F(Measured, Labels_KnownLateAreThoseThatCount) {
+  ASSERT_EQ(Run([] {
+              const ringside_label label{ringside_str("route"), ringside_str("/users/<id>")};
+              for (const int failed_at : {0, 1, 2}) {
+                ringside_request request;
+                ringside_request_start(&request, Job("http"), {}, nullptr, 0);
+                const ringside_text type = ringside_str(failed_at == 1 ? "early" : "late");
+                if (failed_at == 1) ringside_request_fail(&request, type, {});
+                ringside_request_label(&request, &label, 1);
+                if (failed_at == 2) ringside_request_fail(&request, type, {});
+                ringside_request_next(&request, ringside_str("query"), nullptr, 0);
+                ringside_request_end(&request, RINGSIDE_OK);
+                ringside_request_label(&request, &label, 1);  // does nothing
+              }
+              ringside_request_label(nullptr, &label, 1);
+            }),
+            0);
+  const auto segment = Segment();
+  std::map<std::string, uint64_t> counts;
+  for (const SegmentSeries& series : segment->Series()) {
+    if (series.totals.count == 0) continue;
+    const std::string label = series.key.labels.empty() ? "" : series.key.labels[0].second;
+    counts[series.key.path + " " + label + " " + series.key.error_type] += series.totals.count;
+  }
+  EXPECT_EQ(counts, (std::map<std::string, uint64_t>{{"http /users/<id> ", 1},
+                                                     {"http /users/<id> early", 1},
+                                                     {"http /users/<id> late", 1},
+                                                     {"http/query  ", 1},
+                                                     {"http/query  early", 1},
+                                                     {"http/query  late", 1}}));
 }
 
 TEST_F(Measured, Nothing_IsKnownOfWhatNeverBegan) {

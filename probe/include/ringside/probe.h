@@ -416,6 +416,11 @@ class Request {
     ringside_request_value(&request_, internal::Text(name), internal::Text(unit), number);
     return *this;
   }
+  // Other labels than it began with; its sample will count under these.
+  Request& Label(const Labels& labels) noexcept {
+    ringside_request_label(&request_, labels.data(), labels.size());
+    return *this;
+  }
   Request& Fail(std::string_view error_type, std::string_view message = {}) noexcept {
     ringside_request_fail(&request_, internal::Text(error_type), internal::Text(message));
     return *this;

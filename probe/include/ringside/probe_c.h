@@ -270,6 +270,12 @@ RINGSIDE_API void ringside_request_set(ringside_request* request,
 /* A value that is an attribute of the request and a series `<request>/<name>`. Look-up. */
 RINGSIDE_API void ringside_request_value(ringside_request* request, ringside_text name,
                                          ringside_text unit, double number) RINGSIDE_NOEXCEPT;
+/* Other labels than it began with: what is known late, as the route and the status of an HTTP
+ * request. Its sample will count under these, and values recorded from now on; stages have labels
+ * of their own. Should it never end, it counts as aborted under those it began with. From one
+ * thread at a time. Look-up. */
+RINGSIDE_API void ringside_request_label(ringside_request* request, const ringside_label* labels,
+                                         size_t label_count) RINGSIDE_NOEXCEPT;
 /* The outcome will be an error, whatever ringside_request_end says; the first one stands. Look-up.
  */
 RINGSIDE_API void ringside_request_fail(ringside_request* request, ringside_text error_type,
