@@ -61,24 +61,27 @@ proto::Status ParseSort(std::string_view text, QueryRequest* request) {
   return {};
 }
 
-proto::Status ParseSelectionParameter(const std::string& name, const std::string& value,
-                                      TimeRange* range, Selector* selector,
-                                      std::optional<std::vector<std::string>>* by, bool* handled) {
-  proto::Status status = ParseTimeParameter(name, value, range, handled);
-  if (*handled || !status) return status;
-  *handled = true;
-  if (name == "name") {
-    selector->name = value;
-    return value.size() <= kMaxNameBytes ? proto::Status() : proto::Status::Error("too long");
+proto::Status ParseQueryParameter(const std::string& name, const std::string& value,
+                                  QueryRequest* request) {
+  bool handled = false;
+  if (proto::Status status = ParseSelectionParameter(name, value, &request->range,
+                                                     &request->selector, &request->by, &handled);
+      handled || !status) {
+    return status;
   }
-  if (name == "where") return ParseWhere(value, &selector->where);
-  if (name == "by") {
-    if (!*by) by->emplace();
-    return ParseLabelNames(value, &**by);
+  if (name == "stat") return ParseStats(value, &request->stats);
+  if (name == "sort") return ParseSort(value, request);
+  if (name == "limit") {
+    proto::Result<size_t> limit = ParseCount(value, kMaxLimit);
+    if (!limit) return limit.status();
+    request->limit = *limit;
+    return {};
   }
-  *handled = false;
-  return {};
+  return proto::Status::Error(
+      "unknown parameter (known: name, where, by, stat, last, from, to, sort, limit)");
 }
+
+}  // namespace
 
 proto::Status ParseQueryParameter(const std::string& name, const std::string& value,
                                   QueryRequest* request) {
@@ -101,6 +104,25 @@ proto::Status ParseQueryParameter(const std::string& name, const std::string& va
 }
 
 }  // namespace
+
+proto::Status ParseSelectionParameter(const std::string& name, const std::string& value,
+                                      TimeRange* range, Selector* selector,
+                                      std::optional<std::vector<std::string>>* by, bool* handled) {
+  proto::Status status = ParseTimeParameter(name, value, range, handled);
+  if (*handled || !status) return status;
+  *handled = true;
+  if (name == "name") {
+    selector->name = value;
+    return value.size() <= kMaxNameBytes ? proto::Status() : proto::Status::Error("too long");
+  }
+  if (name == "where") return ParseWhere(value, &selector->where);
+  if (name == "by") {
+    if (!*by) by->emplace();
+    return ParseLabelNames(value, &**by);
+  }
+  *handled = false;
+  return {};
+}
 
 proto::Result<size_t> ParseCount(std::string_view text, size_t most) {
   size_t value = 0;
