@@ -83,28 +83,6 @@ proto::Status ParseQueryParameter(const std::string& name, const std::string& va
 
 }  // namespace
 
-proto::Status ParseQueryParameter(const std::string& name, const std::string& value,
-                                  QueryRequest* request) {
-  bool handled = false;
-  if (proto::Status status = ParseSelectionParameter(name, value, &request->range,
-                                                     &request->selector, &request->by, &handled);
-      handled || !status) {
-    return status;
-  }
-  if (name == "stat") return ParseStats(value, &request->stats);
-  if (name == "sort") return ParseSort(value, request);
-  if (name == "limit") {
-    proto::Result<size_t> limit = ParseCount(value, kMaxLimit);
-    if (!limit) return limit.status();
-    request->limit = *limit;
-    return {};
-  }
-  return proto::Status::Error(
-      "unknown parameter (known: name, where, by, stat, last, from, to, sort, limit)");
-}
-
-}  // namespace
-
 proto::Status ParseSelectionParameter(const std::string& name, const std::string& value,
                                       TimeRange* range, Selector* selector,
                                       std::optional<std::vector<std::string>>* by, bool* handled) {
