@@ -6,38 +6,25 @@ it goes on; what could not be recorded is counted (`ringside.health()`).
 
 from . import _core
 from ._core import attach, bind, configure, set_enabled
+from ._lazy import Lazy as _Lazy
 from ._ringside import (Counter, Gauge, Operation, Request, Stage, Timer, Value, count,
                         current_request, event, gauge, health, last_error, record, request,
                         segment_path, timer, value)
 from ._ringside import version as __version__
 
-# Imported when they are first asked for: who only records pays for none of them.
-_LAZY = {"ASGIMiddleware": ("asgi", "Middleware"), "LogHandler": ("_logs", "LogHandler"),
-         "WSGIMiddleware": ("wsgi", "Middleware"), "asgi": ("asgi", None),
-         "llm": ("_llm", "llm"), "llm_stream": ("_llm_stream", "llm_stream"),
-         "model_load": ("_model_load", "model_load"), "testing": ("testing", None),
-         "timed": ("_timed", "timed"), "traceparent": ("traceparent", None),
-         "wsgi": ("wsgi", None)}
+for _place in (("ASGIMiddleware", "asgi", "Middleware"), ("LogHandler", "_logs", "LogHandler"),
+               ("WSGIMiddleware", "wsgi", "Middleware"), ("llm", "_llm", "llm"),
+               ("llm_stream", "_llm_stream", "llm_stream"),
+               ("model_load", "_model_load", "model_load"), ("testing", "testing"),
+               ("timed", "_timed", "timed"), ("traceparent", "traceparent")):
+    globals()[_place[0]] = _Lazy(globals(), *_place)
+del _place
 
 __all__ = ["Counter", "Gauge", "Operation", "Request", "Stage", "Timer", "Value", "attach", "bind",
            "configure", "count", "current_request", "event", "gauge", "health", "last_error",
-           "record", "request", "segment_path", "set_enabled", "timer", "value", *_LAZY]
-
-
-def __getattr__(name):
-    if name not in _LAZY:
-        raise AttributeError(f"module 'ringside' has no attribute '{name}'")
-    from importlib import import_module
-    module, member = _LAZY[name]
-    found = import_module(f"ringside.{module}")
-    if member is not None:
-        found = getattr(found, member)
-    globals()[name] = found
-    return found
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
-
+           "record", "request", "segment_path", "set_enabled", "timer", "value",
+           # imported when they are first used
+           "ASGIMiddleware", "LogHandler", "WSGIMiddleware", "llm", "llm_stream", "model_load",
+           "testing", "timed", "traceparent"]
 
 _core.start()
