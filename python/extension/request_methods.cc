@@ -61,6 +61,25 @@ PyObject* SetMethod(PyObject* self, PyObject* const* values, Py_ssize_t count, P
   return NewNone();
 }
 
+// Every keyword is a label, of those that were there before it or beside them.
+PyObject* LabelMethod(PyObject* self, PyObject* const* values, Py_ssize_t count, PyObject* names) {
+  const Arguments arguments{"label", values, count, names};
+  if (!CheckCount(arguments, 0, 0)) return nullptr;
+  Facts& facts = Self(self)->facts;
+  if (!facts.is_open || names == nullptr) return NewNone();
+  // The dict at hand is the operation's too, and that of stages.
+  Ref labels(facts.labels != nullptr ? PyDict_Copy(facts.labels) : nullptr);
+  for (Py_ssize_t i = 0; i < PyTuple_Size(names); ++i) {
+    AddLabel(&labels, PyTuple_GetItem(names, i), arguments.keyword_values()[i]);
+  }
+  if (!labels) return NewNone();
+  const LabelArray array(labels.get());
+  ringside_request_label(&Self(self)->probe, array.data(), array.size());
+  const Ref before(facts.labels);
+  facts.labels = labels.Release();
+  return NewNone();
+}
+
 PyObject* ValueMethod(PyObject* self, PyObject* const* values, Py_ssize_t count, PyObject* names) {
   ValueCall call;
   if (!ReadValueCall({"value", values, count, names}, &call)) return nullptr;
@@ -146,6 +165,8 @@ PyMethodDef request_methods[] = {
     {"stage", AsMethod(StageMethod), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"record", AsMethod(RecordMethod), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"set", AsMethod(SetMethod), METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {"label", AsMethod(LabelMethod), METH_FASTCALL | METH_KEYWORDS,
+     "Labels that are known late: the request counts under them, and those it had."},
     {"value", AsMethod(ValueMethod), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"fail", AsMethod(FailMethod), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"end", AsMethod(EndMethod), METH_FASTCALL | METH_KEYWORDS, nullptr},

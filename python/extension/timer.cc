@@ -121,17 +121,32 @@ PyObject* CallTuple(PyObject* self, PyObject* arguments, PyObject*) {
 
 void Dealloc(PyObject* self) {
   auto* const timer = reinterpret_cast<Timer*>(self);
-  PyTypeObject* const type = Py_TYPE(self);
   // Never left: its time is not known, and a bare operation has no outcome for that.
   while (timer->outer != nullptr) TakeBack(timer);
   Py_DECREF(reinterpret_cast<PyObject*>(timer->operation));
   Py_CLEAR(timer->error_type);
   if (spare_count < kMaxSpares) {
-    spares[spare_count++] = timer;
-  } else {
-    PyObject_Free(timer);
+    spares[spare_count++] = timer;  // and its reference to the type with it
+    return;
   }
+  PyTypeObject* const type = Py_TYPE(self);
+  PyObject_Free(timer);
   Py_DECREF(reinterpret_cast<PyObject*>(type));
+}
+
+// A spare, or a new one; its own fields are the caller's to set.
+Timer* TakeTimer() {
+  if (spare_count > 0) {
+    Timer* const spare = spares[--spare_count];
+    Py_SET_REFCNT(reinterpret_cast<PyObject*>(spare), 1);
+    return spare;
+  }
+  void* const memory = PyObject_Malloc(sizeof(Timer));
+  if (memory == nullptr) return nullptr;
+  PyObject* const object = PyObject_Init(static_cast<PyObject*>(memory), timer_type);
+  auto* const timer = reinterpret_cast<Timer*>(object);
+  timer->call = Call;
+  return timer;
 }
 
 PyObject* StartMethod(PyObject* self, PyObject*) {
@@ -244,18 +259,15 @@ PyType_Spec spec = {
 }  // namespace
 
 PyObject* NewTimer(Handle* operation) {
-  auto* const memory =
-      spare_count > 0 ? spares[--spare_count] : static_cast<Timer*>(PyObject_Malloc(sizeof(Timer)));
-  if (memory == nullptr) return PyErr_NoMemory();
-  PyObject* const object = PyObject_Init(reinterpret_cast<PyObject*>(memory), timer_type);
-  memory->call = Call;
-  memory->operation = operation;
-  memory->is_running = false;
-  memory->error_type = nullptr;
-  memory->outer = nullptr;
-  memory->start_ns = 0;
+  Timer* const timer = TakeTimer();
+  if (timer == nullptr) return PyErr_NoMemory();
+  timer->operation = operation;
+  timer->is_running = false;
+  timer->error_type = nullptr;
+  timer->outer = nullptr;
+  timer->start_ns = 0;
   Py_INCREF(reinterpret_cast<PyObject*>(operation));
-  return object;
+  return reinterpret_cast<PyObject*>(timer);
 }
 
 bool InitTimer() {
