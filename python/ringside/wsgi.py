@@ -20,7 +20,7 @@ class Middleware:
         call = _Call(self._name, environ)
 
         def observed_start(status, headers, exc_info=None):
-            call.status = _code(status)
+            call.begin_answer(status)
             if exc_info is None:
                 return start_response(status, headers)
             return start_response(status, headers, exc_info)
@@ -45,10 +45,16 @@ class _Call:
         self._environ = environ
         self._exchange = Exchange(name, environ.get("REQUEST_METHOD"),
                                   environ.get("HTTP_TRACEPARENT"))
-        self.status = 0
+        self._status = 0
+        self._route = None
+
+    def begin_answer(self, status):
+        # Flask forgets the request, and its rule, before it returns.
+        self._status = _code(status)
+        self._route = _route(self._environ)
 
     def end(self, failure=(None, None, None)):
-        self._exchange.end(_route(self._environ), self.status, failure)
+        self._exchange.end(self._route or _route(self._environ), self._status, failure)
 
     def end_with(self, body):
         """Ends the call when `body` is closed."""
