@@ -269,11 +269,16 @@ ringside_stage* ringside_request_next(ringside_request* request, ringside_text n
                                       const ringside_label* labels, size_t label_count) noexcept {
   if (request == nullptr) return nullptr;
   RequestState& state = StateOf(request);
+  if (__builtin_expect(label_count == 0 && MaySwitch(state), 1)) {
+    // Read first: what follows does not wait for it, and is not part of the stage that ends.
+    const uint64_t ticks = proto::ReadCounter();
+    const Series* series = SeriesRegistry::Stage(*state.series, View(name));
+    if (SwitchStage(state, *series, ticks)) return &request->next;
+  }
   if (state.series == nullptr || state.start_ticks == 0 || !IsOurs(state.generation)) {
     return &request->next;
   }
   const Series* series = StageSeries(state, name, labels, label_count);
-  if (SwitchStage(state, *series)) return &request->next;
   const Access access;
   if (access.segment == nullptr) return &request->next;
   const uint64_t ticks = access.Now();

@@ -65,7 +65,7 @@ void ReturnRoom(const SlotRef& slot, const StepRoom& room) noexcept;
 
 // Fills an empty room: for `steps`, or for one where the slot is nearly full. False: not even that.
 bool TakeRoom(const SlotRef& slot, uint32_t steps, StepRoom* room) noexcept;
-inline constexpr uint32_t kStepsAhead = 4;
+inline constexpr uint32_t kStepsAhead = 8;
 
 inline uint32_t EntryWord(proto::EntryType type, uint32_t size) noexcept {
   return static_cast<uint32_t>(type) << proto::kEntryTypeShift | size;
@@ -96,14 +96,20 @@ inline EntryId BeginStep(const SlotRef& slot, StepRoom* room, uint32_t series,
   return id;
 }
 
-inline void EndStep(const SlotRef& slot, EntryId id, uint32_t series,
-                    uint64_t duration_ns) noexcept {
+// Without a word about which step is the current one.
+inline void CompleteStep(const SlotRef& slot, EntryId id, uint32_t series,
+                         uint64_t duration_ns) noexcept {
   proto::StepEntry* step = StepAt(slot, id);
   step->duration_ns.store(duration_ns, std::memory_order_relaxed);
   step->series.store(series, std::memory_order_relaxed);
   // SYNC entry-publish (writer)
   step->head.word.store(EntryWord(proto::EntryType::kStepDone, sizeof(proto::StepEntry)),
                         std::memory_order_release);
+}
+
+inline void EndStep(const SlotRef& slot, EntryId id, uint32_t series,
+                    uint64_t duration_ns) noexcept {
+  CompleteStep(slot, id, series, duration_ns);
   std::atomic<uint32_t>& current = slot.head->current_step;
   if (current.load(std::memory_order_relaxed) == id) current.store(0, std::memory_order_relaxed);
 }
