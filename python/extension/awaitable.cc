@@ -4,7 +4,8 @@ namespace ringside::python {
 namespace {
 
 struct Awaitable {
-  PyObject_HEAD PyObject* result;
+  PyObject base;
+  PyObject* result;
 };
 
 PyTypeObject* awaitable_type = nullptr;

@@ -1,4 +1,8 @@
-// A context manager whose __enter__ and __exit__ are the object itself.
+// Context managers without bound methods.
+//
+// At the start of a `with` block Python asks the type of the object for __enter__ and __exit__ and
+// binds both; two method objects a block cost as much as a clock read. Here the attribute itself
+// says what is bound.
 #ifndef RINGSIDE_PYTHON_EXTENSION_BOUND_H_
 #define RINGSIDE_PYTHON_EXTENSION_BOUND_H_
 
@@ -6,8 +10,16 @@
 
 namespace ringside::python {
 
-// Makes the type of `spec`, whose call without arguments enters and with three leaves.
-PyTypeObject* NewBoundType(PyType_Spec* spec);
+struct BoundPair {
+  // What `object.__enter__` and `object.__exit__` are: new references to something that is called
+  // without arguments to enter, and with three to leave. Nothing of Python runs between the two.
+  PyObject* (*enter)(PyObject* object);
+  PyObject* (*exit)(PyObject* object);
+  // `type.__enter__(object)` and `type.__exit__(object, …)`, as contextlib calls them.
+  PyObject* (*enter_by_type)(PyObject* object);
+  PyObject* (*exit_by_type)(PyObject* object, PyObject* arguments);
+};
+bool AddBoundPair(PyTypeObject* type, const BoundPair* pair);
 
 }  // namespace ringside::python
 

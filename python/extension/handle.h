@@ -15,12 +15,14 @@ namespace ringside::python {
 enum class Kind : uint8_t { kOperation, kValue, kCounter, kGauge };
 constexpr int kKinds = 4;
 
-// Immutable. The series behind it is never freed.
+// Immutable but for `entered`. The series behind it is never freed.
 struct Handle {
-  PyObject_HEAD const void* series;
-  PyObject* name;    // str
-  PyObject* unit;    // str; nullptr for an operation
-  PyObject* labels;  // dict of str, or nullptr
+  PyObject base;
+  const void* series;
+  PyObject* entered;  // timers of an operation that contextlib has entered, a list; or nullptr
+  PyObject* name;     // str
+  PyObject* unit;     // str; nullptr for an operation
+  PyObject* labels;   // dict of str, or nullptr
   Kind kind;
   bool is_signed;
 

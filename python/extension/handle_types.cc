@@ -1,5 +1,6 @@
 #include "python/extension/handle_types.h"
 
+#include "python/extension/bound.h"
 #include "python/extension/functions.h"
 #include "python/extension/handle.h"
 #include "python/extension/options.h"
@@ -45,6 +46,7 @@ PyObject* NewOf(PyTypeObject*, PyObject* positional, PyObject* keywords) {
 
 void Dealloc(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
+  Py_XDECREF(Self(self)->entered);
   Py_XDECREF(Self(self)->name);
   Py_XDECREF(Self(self)->unit);
   Py_XDECREF(Self(self)->labels);
@@ -53,6 +55,52 @@ void Dealloc(PyObject* self) {
 }
 
 PyObject* TimerMethod(PyObject* self, PyObject*) { return NewTimer(Self(self)); }
+
+// `with operation:` is a block of a new timer, so that threads and tasks can use one operation at
+// the same time. The interpreter asks for the two attributes one right after the other: the second
+// finds the timer of the first here.
+PyObject* waiting_timer =
+    nullptr;                 // a reference of its own: who asked first may have let go of his
+bool is_exit_first = false;  // since CPython 3.14
+
+PyObject* First(PyObject* self) {
+  const Ref stale(waiting_timer);
+  waiting_timer = NewTimer(Self(self));
+  return Ref::Share(waiting_timer).Release();
+}
+
+PyObject* Second(PyObject* self) {
+  Ref timer(waiting_timer);
+  waiting_timer = nullptr;
+  return timer && TimerOperation(timer.get()) == Self(self) ? timer.Release()
+                                                            : NewTimer(Self(self));
+}
+
+PyObject* GetEnter(PyObject* self) { return is_exit_first ? Second(self) : First(self); }
+PyObject* GetExit(PyObject* self) { return is_exit_first ? First(self) : Second(self); }
+
+PyObject* EnterByType(PyObject* self) {
+  Handle* const operation = Self(self);
+  const Ref timer(NewTimer(operation));
+  if (operation->entered == nullptr) operation->entered = PyList_New(0);
+  if (!timer || operation->entered == nullptr ||
+      PyList_Append(operation->entered, timer.get()) < 0) {
+    return nullptr;
+  }
+  return PyObject_CallNoArgs(timer.get());
+}
+
+// The last one entered in this way is left first.
+PyObject* ExitByType(PyObject* self, PyObject* arguments) {
+  PyObject* const entered = Self(self)->entered;
+  const Py_ssize_t count = entered != nullptr ? PyList_Size(entered) : 0;
+  if (count == 0) return NewNone();
+  const Ref timer = Ref::Share(PyList_GetItem(entered, count - 1));
+  if (PyList_SetSlice(entered, count - 1, count, nullptr) < 0) return nullptr;
+  return PyObject_CallObject(timer.get(), arguments);
+}
+
+constexpr BoundPair kNewTimer = {GetEnter, GetExit, EnterByType, ExitByType};
 
 PyObject* RecordDuration(PyObject* self, PyObject* const* values, Py_ssize_t count,
                          PyObject* names) {
@@ -137,7 +185,8 @@ bool InitHandleTypes() {
   for (const PyTypeObject* type : handle_types) {
     if (type == nullptr) return false;
   }
-  return true;
+  is_exit_first = Py_Version >= 0x030E0000;
+  return AddBoundPair(handle_types[static_cast<int>(Kind::kOperation)], &kNewTimer);
 }
 
 }  // namespace ringside::python

@@ -40,7 +40,8 @@ struct Step {
 };
 
 struct Request {
-  PyObject_HEAD ringside_request probe;
+  PyObject base;
+  ringside_request probe;
   Handle* operation;
   PyObject* id;     // str, made when it is first asked for, or the caller's
   PyObject* token;  // of the context variable, between __enter__ and __exit__

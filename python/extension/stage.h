@@ -7,7 +7,8 @@
 namespace ringside::python {
 
 struct Stage {
-  PyObject_HEAD ringside_stage probe;
+  PyObject base;
+  ringside_stage probe;
   Request* request;
   Step* step;         // the request's
   uint64_t start_ns;  // where the probe has no clock; else 0

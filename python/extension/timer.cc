@@ -1,7 +1,6 @@
 // Two things make a block cheap here. Ended timers wait in a list for the next block. And a timer's
-// own __enter__ and __exit__ are the timer: Python binds both at the start of each block, and two
-// bound methods would cost more than the two clock reads. The call tells them apart by its
-// arguments: none to enter, three to leave.
+// __enter__ and __exit__ are the timer itself (bound.h): the call tells them apart by its
+// arguments.
 #include "python/extension/timer.h"
 
 #include <cstddef>
@@ -29,7 +28,8 @@ struct Outer {
 };
 
 struct Timer {
-  PyObject_HEAD Vectorcall call;
+  PyObject base;
+  Vectorcall call;
   Handle* operation;
   bool is_running;
   PyObject* error_type;  // str, once fail() was called while a sink listened; else nullptr
@@ -256,6 +256,11 @@ PyType_Spec spec = {
     static_cast<unsigned>(Py_TPFLAGS_DEFAULT | kHaveVectorcall | Py_TPFLAGS_DISALLOW_INSTANTIATION),
     slots};
 
+constexpr BoundPair kItself = {
+    [](PyObject* timer) { return Ref::Share(timer).Release(); },
+    [](PyObject* timer) { return Ref::Share(timer).Release(); }, PyObject_CallNoArgs,
+    [](PyObject* timer, PyObject* arguments) { return PyObject_CallObject(timer, arguments); }};
+
 }  // namespace
 
 PyObject* NewTimer(Handle* operation) {
@@ -270,9 +275,14 @@ PyObject* NewTimer(Handle* operation) {
   return reinterpret_cast<PyObject*>(timer);
 }
 
+Handle* TimerOperation(PyObject* timer) { return reinterpret_cast<Timer*>(timer)->operation; }
+
 bool InitTimer() {
-  if (timer_type == nullptr) timer_type = NewBoundType(&spec);
-  return timer_type != nullptr;
+  if (timer_type != nullptr) return true;
+  auto* const type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  if (type == nullptr || !AddBoundPair(type, &kItself)) return false;
+  timer_type = type;
+  return true;
 }
 
 PyTypeObject* TimerType() { return timer_type; }

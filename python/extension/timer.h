@@ -7,7 +7,9 @@
 
 namespace ringside::python {
 
+// A timer that has not begun.
 PyObject* NewTimer(Handle* operation);
+Handle* TimerOperation(PyObject* timer);
 bool InitTimer();
 PyTypeObject* TimerType();
 
