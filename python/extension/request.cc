@@ -15,7 +15,9 @@ namespace {
 
 PyTypeObject* request_type = nullptr;
 PyObject* current_variable = nullptr;
-PyObject* get_current = nullptr;  // its bound method `get`
+PyObject* get_current = nullptr;  // its methods, bound
+PyObject* set_current = nullptr;
+PyObject* reset_current = nullptr;
 unsigned fork_count = 0;
 
 void CountFork() { ++fork_count; }
@@ -101,7 +103,9 @@ bool MakeVariable() {
   current_variable = PyObject_Call(type.get(), arguments.get(), keywords.get());
   if (current_variable == nullptr) return false;
   get_current = PyObject_GetAttrString(current_variable, "get");
-  return get_current != nullptr;
+  set_current = PyObject_GetAttrString(current_variable, "set");
+  reset_current = PyObject_GetAttrString(current_variable, "reset");
+  return get_current != nullptr && set_current != nullptr && reset_current != nullptr;
 }
 
 }  // namespace
@@ -123,8 +127,7 @@ Request* NewRequest(const RequestSpec& spec_of) {
   const AttributeArray attributes(spec_of.attributes);
   ringside_request_start(&request->probe, spec_of.operation->operation(), View(id.get()),
                          attributes.data(), attributes.size());
-  uint64_t so_far = 0;
-  if (ringside_request_span(&request->probe, &so_far) == 0) request->start_ns = MonotonicNs();
+  if (ringside_request_span(&request->probe, nullptr) == 0) request->start_ns = MonotonicNs();
   if (id && PyUnicode_GetLength(id.get()) > 0) request->id = Ref::Share(id.get()).Release();
   if (request->id == nullptr) (void)ringside_request_id(&request->probe, request->uuid);
   if (!request->is_event) Tell("start", request);
@@ -165,6 +168,23 @@ Ref CurrentRequest() {
     return Ref();
   }
   return current;
+}
+
+void EnterContext(Request* request) {
+  // One step, or an event, is nobody's surroundings.
+  if (request->is_single || request->token != nullptr) return;
+  auto* const object = reinterpret_cast<PyObject*>(request);
+  request->token = PyObject_CallFunctionObjArgs(set_current, object, nullptr);
+  if (request->token == nullptr) PyErr_Clear();
+}
+
+void LeaveContext(Request* request) {
+  const Ref token(request->token);
+  request->token = nullptr;
+  if (!token) return;
+  const Ref done(PyObject_CallFunctionObjArgs(reset_current, token.get(), nullptr));
+  // Entered in another context: there it stays, ended, and counts as none.
+  if (!done) PyErr_Clear();
 }
 
 bool InitRequest() {

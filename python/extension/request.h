@@ -73,6 +73,10 @@ bool IsOurs(const Request& request);
 // The request that the running code belongs to, or empty. Only one that IsOurs.
 Ref CurrentRequest();
 
+// Makes it the current request, and puts back what was before.
+void EnterContext(Request* request);
+void LeaveContext(Request* request);
+
 bool InitRequest();
 PyTypeObject* RequestType();
 // The context variable.

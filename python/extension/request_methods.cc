@@ -108,31 +108,17 @@ PyObject* EndMethod(PyObject* self, PyObject* const* values, Py_ssize_t count, P
   return NewNone();
 }
 
-// One step, or an event, is nobody's surroundings.
-void Enter(Request* request) {
-  if (request->is_single || request->token != nullptr) return;
-  request->token =
-      PyObject_CallMethod(CurrentVariable(), "set", "O", reinterpret_cast<PyObject*>(request));
-  if (request->token == nullptr) PyErr_Clear();
-}
-
 void Exit(Request* request, PyObject* exception_type, PyObject* exception) {
   const ErrorKeeper keeper;
   if (IsFailure(exception_type)) {
     FailRequest(request, ErrorTypeOf(exception_type), MessageOf(exception));
   }
-  const Ref token(request->token);
-  request->token = nullptr;
-  if (token) {
-    const Ref done(PyObject_CallMethod(CurrentVariable(), "reset", "O", token.get()));
-    // Entered in another context: there it stays, ended, and counts as none.
-    if (!done) PyErr_Clear();
-  }
+  LeaveContext(request);
   EndRequest(request, RINGSIDE_OK, nullptr);
 }
 
 PyObject* EnterMethod(PyObject* self, PyObject*) {
-  Enter(Self(self));
+  EnterContext(Self(self));
   Py_INCREF(self);
   return self;
 }
@@ -144,7 +130,7 @@ PyObject* ExitMethod(PyObject* self, PyObject* const* values, Py_ssize_t count) 
 }
 
 PyObject* AsyncEnterMethod(PyObject* self, PyObject*) {
-  Enter(Self(self));
+  EnterContext(Self(self));
   return NewAwaitable(self);
 }
 

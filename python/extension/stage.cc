@@ -92,8 +92,8 @@ Stage* NewStage(const StageSpec& spec_of) {
   for (size_t i = 0; i < attributes.size(); ++i) {
     ringside_stage_set(&stage->probe, &attributes.data()[i]);
   }
-  uint64_t so_far = 0;
-  if (ringside_stage_span(&stage->probe, &spec_of.request->probe, &step->offset_ns, &so_far) == 0) {
+  ringside_request* const request = &spec_of.request->probe;
+  if (ringside_stage_span(&stage->probe, request, &step->offset_ns, nullptr) == 0) {
     stage->start_ns = MonotonicNs();
     const uint64_t origin = spec_of.request->start_ns;
     step->offset_ns = origin != 0 && stage->start_ns > origin ? stage->start_ns - origin : 0;

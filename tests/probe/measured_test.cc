@@ -106,6 +106,8 @@ TEST_F(Measured, Span_IsWhatTheRecordSays) {
               uint64_t request_ns = 0;
               REQUIRE(ringside_request_span(&request, &request_ns) == 1);
               REQUIRE(so_far <= request_ns);
+              REQUIRE(ringside_request_span(&request, nullptr) == 1);
+              REQUIRE(ringside_stage_span(&stage, &request, nullptr, nullptr) == 1);
               REQUIRE(offset + stage_ns <= request_ns + 1);  // each is rounded down
               // To compare with the record from outside.
               const ringside_value* told =

@@ -301,7 +301,7 @@ RINGSIDE_API void ringside_request_end_single(ringside_request* request, ringsid
 RINGSIDE_API int ringside_request_id(const ringside_request* request,
                                      uint8_t id[16]) RINGSIDE_NOEXCEPT;
 /* How long the request took, as it was recorded; of an open one, so far. 0: it had no segment, and
- * `duration_ns` is as it was. Hot. */
+ * `duration_ns`, which may be NULL, is as it was. Hot. */
 RINGSIDE_API int ringside_request_span(const ringside_request* request,
                                        uint64_t* duration_ns) RINGSIDE_NOEXCEPT;
 
@@ -330,7 +330,7 @@ RINGSIDE_API void ringside_stage_end(ringside_stage* stage,
 RINGSIDE_API void ringside_stage_end_measured(ringside_stage* stage, ringside_outcome outcome,
                                               uint64_t nanoseconds) RINGSIDE_NOEXCEPT;
 /* When after the start of its request the stage began, and how long it took, as both are archived;
- * of an open one, so far. 0: it had no segment, and nothing is written. Hot. */
+ * of an open one, so far. Either may be NULL. 0: it had no segment, and nothing is written. Hot. */
 RINGSIDE_API int ringside_stage_span(const ringside_stage* stage, const ringside_request* request,
                                      uint64_t* offset_ns, uint64_t* duration_ns) RINGSIDE_NOEXCEPT;
 
