@@ -1,6 +1,9 @@
 // What was recorded is what the segment holds: exactly, from any number of threads.
+#include <atomic>
 #include <chrono>
 #include <thread>
+
+#include <sched.h>
 
 #include <ringside/probe.h>
 
@@ -13,13 +16,20 @@ using std::chrono::nanoseconds;
 
 class Statistics : public ProbeTest {
  protected:
-  // `threads` threads record 1 .. records nanoseconds each, at once.
+  // `threads` threads record 1 .. records nanoseconds each, at once: none ends before all have
+  // begun.
   static void RecordOnThreads(int threads, int records) {
     const Operation operation{"work"};
+    std::atomic<int> begun{0};
     std::vector<std::thread> running;
     for (int t = 0; t < threads; ++t) {
-      running.emplace_back([&operation, records] {
-        for (int i = 1; i <= records; ++i) operation.Record(nanoseconds{i});
+      running.emplace_back([&, records] {
+        for (int i = 1; i <= records; ++i) {
+          operation.Record(nanoseconds{i});
+          if (i > 1) continue;
+          ++begun;
+          while (begun < threads) sched_yield();
+        }
       });
     }
     for (std::thread& thread : running) thread.join();
