@@ -5,12 +5,11 @@ Then:   curl http://127.0.0.1:8000/words/the%20quick%20brown%20fox
 """
 
 import ringside
-import ringside.wsgi
 from flask import Flask, jsonify
 
 app = Flask(__name__)
 # A request `http` each, with the labels method, route (`/words/<text>`) and status (`2xx`).
-app.wsgi_app = ringside.wsgi.Middleware(app.wsgi_app)
+app.wsgi_app = ringside.WSGIMiddleware(app.wsgi_app)
 
 
 @app.get("/words/<text>")

@@ -64,7 +64,8 @@ void Tell(const Stage& stage) {
   Request* const request = stage.request;
   if (sink == nullptr || !IsOurs(*request)) return;
   TellSink(stage.is_event ? "event" : "stage",
-           Py_BuildValue("(NNO)", DetailOf(*stage.step, 0), IdOf(request), request->operation));
+           Py_BuildValue("(NNO)", DetailOf(*stage.step, 0), IdOf(request),
+                         request->operation->name));
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ for _place in (("ASGIMiddleware", "asgi", "Middleware"), ("LogHandler", "_logs",
                ("WSGIMiddleware", "wsgi", "Middleware"), ("llm", "_llm", "llm"),
                ("llm_stream", "_llm_stream", "llm_stream"),
                ("model_load", "_model_load", "model_load"), ("testing", "testing"),
+               ("start_performance_log", "_logs", "start_performance_log"),
+               ("stop_performance_log", "_logs", "stop_performance_log"),
                ("timed", "_timed", "timed"), ("traceparent", "traceparent")):
     globals()[_place[0]] = _Lazy(globals(), *_place)
 del _place
@@ -25,6 +27,6 @@ __all__ = ["Counter", "Gauge", "Operation", "Request", "Stage", "Timer", "Value"
            "record", "request", "segment_path", "set_enabled", "timer", "value",
            # imported when they are first used
            "ASGIMiddleware", "LogHandler", "WSGIMiddleware", "llm", "llm_stream", "model_load",
-           "testing", "timed", "traceparent"]
+           "start_performance_log", "stop_performance_log", "testing", "timed", "traceparent"]
 
 _core.start()

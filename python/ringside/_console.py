@@ -49,10 +49,13 @@ class Console:
                  f"{self._paint(outcome, outcome)}{error_words(outcome, summary['error'])}  "
                  f"total {self._paint('bold', total)}  {attribute_words(summary['attributes'])}"]
         times = stage_times(summary)
-        for name, percent in summary["breakdown_percent"].items():
-            bar = "#" * round(min(percent, 100) * _BAR / 100)
+        shares = {name: f"{share:.1f}" for name, share in summary["breakdown_percent"].items()}
+        # A stage that was measured elsewhere may be far longer than its request.
+        width = max(map(len, shares.values()))
+        for name, share in summary["breakdown_percent"].items():
+            bar = "#" * round(min(share, 100) * _BAR / 100)
             lines.append(f"    {name:<{_NAME_WIDTH}} {duration_words(times[name]):>10} "
-                         f"{percent:>6.1f} %  {self._paint('dim', bar)}")
+                         f"{shares[name]:>{width}} %  {self._paint('dim', bar)}")
         return "".join(line.rstrip() + "\n" for line in lines)
 
     def _head(self, facts):
@@ -126,8 +129,8 @@ def error_words(outcome, error):
     """` timeout: no answer` of what failed, else nothing."""
     if outcome != "error" or not error:
         return ""
-    message = f": {error['message']}" if error.get("message") else ""
-    return f" {error['type']}{message}"
+    words = ": ".join(word for word in (error["type"], error["message"]) if word)
+    return f" {words}" if words else ""
 
 
 def _may_colour(stream):

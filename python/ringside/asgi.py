@@ -1,4 +1,4 @@
-"""ASGI: `app = ringside.asgi.Middleware(app)`, or `app.add_middleware(ringside.asgi.Middleware)`."""
+"""ASGI: `app = ringside.ASGIMiddleware(app)`, or `app.add_middleware(ringside.ASGIMiddleware)`."""
 
 from ringside._http import Exchange
 

@@ -1,4 +1,4 @@
-"""WSGI: `application = ringside.wsgi.Middleware(application)`, or `app.wsgi_app = Middleware(app.wsgi_app)`."""
+"""WSGI: `app.wsgi_app = ringside.WSGIMiddleware(app.wsgi_app)`."""
 
 from ringside._http import Exchange
 

@@ -11,7 +11,8 @@ FOLDER = pathlib.Path(os.environ["CELERY_FOLDER"])
 app = Celery("tasks")
 app.conf.update(
     broker_url="filesystem://",
-    broker_transport_options={"data_folder_in": str(FOLDER), "data_folder_out": str(FOLDER)},
+    broker_transport_options={"data_folder_in": str(FOLDER), "data_folder_out": str(FOLDER),
+                              "polling_interval": 0.05},
     task_ignore_result=True)
 
 

@@ -25,7 +25,8 @@ def start_worker(stack, *options):
     folder.mkdir()
     return Process(
         [sys.executable, "-m", "celery", "--workdir", HERE, "-A", "celery_app", "worker", "--pool", "prefork",
-         "--concurrency", 2, "--loglevel", "INFO", *options],
+         "--concurrency", 2, "--loglevel", "INFO", "--without-gossip", "--without-mingle",
+         "--without-heartbeat", *options],
         stack.root / "celery.log",
         {"RINGSIDE_DIR": str(stack.hosts[0].segments), "CELERY_FOLDER": str(folder),
          "C_FORCE_ROOT": "1"})
@@ -49,5 +50,6 @@ def test_tasks_of_recycled_and_killed_workers_are_counted_once(stack, monkeypatc
     stack.wait_for_no_segments()
     assert stack.counts("transcribe", by="outcome") == {("ok",): TASKS + 1, ("aborted",): 1}
     assert stack.counter("files") == TASKS + 1
+    assert len(stack.counts("transcribe", by="pid")) > TASKS // 8  # they were recycled
     lost = assert_ledger_balances(stack)["lost"]
     assert not any(lost.values()), lost
