@@ -41,6 +41,7 @@ void AddProbeSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeConditions(std::vector<Benchmark>* benchmarks);  // of the suite probe as well
 void AddFootprint(std::vector<Benchmark>* benchmarks);        // and these
 void AddPeersSuite(std::vector<Benchmark>* benchmarks);
+void AddPythonSuite(std::vector<Benchmark>* benchmarks);  // only where the package is built
 
 }  // namespace ringside::bench
 

@@ -98,7 +98,7 @@ class PrivateStack {
 };
 
 void PrintRow(const Benchmark& benchmark, const Figure& figure) {
-  std::printf("%-22s %12.4g %-4s %8.3g x  %12.4g  %s\n", benchmark.name.c_str(), figure.value,
+  std::printf("%-28s %12.4g %-4s %8.3g x  %12.4g  %s\n", benchmark.name.c_str(), figure.value,
               benchmark.unit.c_str(), figure.value / figure.reference, figure.reference,
               benchmark.reference.c_str());
   std::fflush(stdout);
@@ -121,6 +121,9 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   AddProbeConditions(&benchmarks);
   AddFootprint(&benchmarks);
   AddPeersSuite(&benchmarks);
+#ifdef RINGSIDE_PYTHON
+  AddPythonSuite(&benchmarks);
+#endif
   if (!IsSuite(arguments.only) && !HasBenchmark(benchmarks, arguments.only)) {
     std::fprintf(stderr, "ringside_bench: --only %s: neither a suite nor a benchmark\n",
                  arguments.only.c_str());
@@ -130,7 +133,7 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   PrivateStack stack(arguments.ringside);
   const Context context{arguments.quick, [&stack] { return stack.Get(); }};
   bool all_ran = true;
-  std::printf("%-22s %12s %-4s %10s  %12s  %s\n", "name", "value", "unit", "ratio", "ref. value",
+  std::printf("%-28s %12s %-4s %10s  %12s  %s\n", "name", "value", "unit", "ratio", "ref. value",
               "reference");
   for (const Benchmark& benchmark : benchmarks) {
     const bool is_asked = arguments.only.empty() || benchmark.suite == arguments.only ||
