@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import contextvars
 import time
 
 import ringside
@@ -65,9 +64,8 @@ async def answer(number):
 
 def pages(path):
     with ringside.request("book", file=path), concurrent.futures.ThreadPoolExecutor() as pool:
-        # A thread of a pool knows the request when it is handed over with the context.
-        jobs = [pool.submit(contextvars.copy_context().run, read_page, n) for n in range(3)]
-        return [job.result() for job in jobs]
+        # A thread of a pool knows the request when it is handed over.
+        return list(pool.map(ringside.bind(read_page), range(3)))
 
 
 def read_page(number):

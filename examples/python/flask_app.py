@@ -28,7 +28,8 @@ def words(text):
 @app.get("/numbers/<int:last>")
 def numbers(last):
     """A line for each number, as a stream: the request ends with its last line."""
-    return app.response_class((f"{number}\n" for number in range(1, last + 1)), mimetype="text/plain")
+    lines = (f"{number}\n" for number in range(1, last + 1))
+    return app.response_class(lines, mimetype="text/plain")
 
 
 @app.get("/broken")

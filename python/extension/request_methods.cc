@@ -143,6 +143,7 @@ PyObject* GetId(PyObject* self, void*) { return IdOf(Self(self)); }
 PyObject* GetName(PyObject* self, void*) {
   return Ref::Share(Self(self)->operation->name).Release();
 }
+PyObject* GetIsOpen(PyObject* self, void*) { return PyBool_FromLong(IsOurs(*Self(self)) ? 1 : 0); }
 PyObject* GetSummary(PyObject* self, void*) { return SummaryOf(DetailOf(Self(self))); }
 
 }  // namespace
@@ -165,6 +166,7 @@ PyMethodDef request_methods[] = {
 PyGetSetDef request_getters[] = {
     {"id", GetId, nullptr, "As in the archive: the caller's, else a random UUID.", nullptr},
     {"name", GetName, nullptr, nullptr, nullptr},
+    {"is_open", GetIsOpen, nullptr, "False once it has ended, and in a forked child.", nullptr},
     {"summary", GetSummary, nullptr, "The archive's line as a dict; of an open request, so far.",
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

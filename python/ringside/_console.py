@@ -17,7 +17,8 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 class Console:
     """Writes to `stream`, one write for each line or summary. A stream that refuses is left alone.
 
-    Colours only on a terminal, and not where NO_COLOR is set; whatever a colour says a word says too.
+    Colours only on a terminal, and not where NO_COLOR is set; whatever a colour says a word says
+    too.
     """
 
     def __init__(self, stream=None):
@@ -59,7 +60,8 @@ class Console:
         return "".join(line.rstrip() + "\n" for line in lines)
 
     def _head(self, facts):
-        return f"{self._paint('bold', facts['operation'])} {self._paint('dim', facts['request_id'][:8])}"
+        request = self._paint("dim", facts["request_id"][:8])
+        return f"{self._paint('bold', facts['operation'])} {request}"
 
     def _paint(self, colour, words):
         if not self._has_colours or not words:
@@ -87,7 +89,7 @@ def stop(console):
 
 
 def stage_times(summary):
-    """Seconds of each name in the breakdown: of a stage over all its steps; of the rest, its share."""
+    """Seconds of each name in the breakdown: a stage's over all its steps, the rest's own share."""
     times = {}
     for step in summary["steps"]:
         times[step["name"]] = times.get(step["name"], 0) + step["duration_ns"] / 1e9

@@ -5,6 +5,8 @@ objects. Each figure becomes a series with the label model, and an attribute of 
 missing or is no number is skipped.
 """
 
+from typing import Any, Dict, Optional, Union
+
 import ringside
 from ringside._fields import field, first, from_nanoseconds, number, rate, text
 
@@ -58,14 +60,15 @@ class Answer:
         return "cold" if self.load > cold_above else "warm"
 
 
-def llm(response, request=None, *, model=None, seconds=None, name="llm",
-        cold_above=COLD_LOAD_SECONDS):
+def llm(response: Any, request: Union["ringside.Request", "ringside.Stage", None] = None, *,
+        model: Optional[str] = None, seconds: Optional[float] = None, name: str = "llm",
+        cold_above: float = COLD_LOAD_SECONDS) -> Dict[str, Union[str, int, float]]:
     """Records what `response` tells: durations, tokens, tokens per second, cold or warm.
 
-    `request`: the request or stage whose attributes the figures become; default the current request,
-    if there is one. `model`: instead of the one that the response names. `seconds`: how long the call
-    took, for answers that do not tell. `name`: what the series' names begin with. Returns the figures
-    as a dict, as they became attributes. Never raises. Any thread.
+    `request`: the request or stage whose attributes the figures become; default the current
+    request, if there is one. `model`: instead of the one that the response names. `seconds`: how
+    long the call took, for answers that do not tell. `name`: what the series' names begin with.
+    Returns the figures as a dict, as they became attributes. Never raises. Any thread.
     """
     try:
         return _record(Answer(response, model, seconds), request, name, cold_above)

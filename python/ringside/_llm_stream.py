@@ -1,25 +1,30 @@
 """A language model's answer as it comes, piece by piece: `ringside.llm_stream(chunks)`."""
 
 from time import perf_counter
+from typing import Any, Generic, Optional, TypeVar
 
 import ringside
 from ringside._fields import field, text
 from ringside._llm import Answer, llm
 
 
-class llm_stream:  # noqa: N801: read as a function: `for chunk in ringside.llm_stream(it)`
-    """Passes on the chunks of `chunks`, an iterable or an async iterable, and measures when they come.
+Chunk = TypeVar("Chunk")
 
-    A stage `llm.stream` of the request or, where there is none, a request of that name: ok, an error
-    (the exception's type) or, where the loop was left early, aborted. Besides `llm.time_to_first_token`
-    and `llm.time_per_output_token`, with the label model, and what the last chunk tells, as by
-    `ringside.llm`. Time begins with the call. Everything else that `chunks` has (`response`, …) is
-    reached through this object. One thread at a time.
+
+class llm_stream(Generic[Chunk]):  # noqa: N801: read as a function
+    """Passes on the chunks of `chunks`, an iterable or async iterable, and measures when they come.
+
+    A stage `llm.stream` of the request or, where there is none, a request of that name: ok, an
+    error (the exception's type) or, where the loop was left early, aborted. Besides
+    `llm.time_to_first_token` and `llm.time_per_output_token`, with the label model, and what the
+    last chunk tells, as by `ringside.llm`. Time begins with the call. Everything else that `chunks`
+    has (`response`, …) is reached through this object. One thread at a time.
 
     `model`: known before the first chunk comes. `request`: default the one that is current now.
     """
 
-    def __init__(self, chunks, model=None, request=None, *, name="llm"):
+    def __init__(self, chunks: Any, model: Optional[str] = None,
+                 request: Optional["ringside.Request"] = None, *, name: str = "llm"):
         self._is_over = False
         self._chunks = chunks
         self._iterator = None
@@ -34,10 +39,10 @@ class llm_stream:  # noqa: N801: read as a function: `for chunk in ringside.llm_
         self._span = begin(f"{name}.stream", labels=_labels(self._model))
         self._started = perf_counter()
 
-    def __iter__(self):
+    def __iter__(self) -> "llm_stream[Chunk]":
         return self
 
-    def __next__(self):
+    def __next__(self) -> Chunk:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._chunks)
@@ -48,10 +53,10 @@ class llm_stream:  # noqa: N801: read as a function: `for chunk in ringside.llm_
         self._arrived(chunk)
         return chunk
 
-    def __aiter__(self):
+    def __aiter__(self) -> "llm_stream[Chunk]":
         return self
 
-    async def __anext__(self):
+    async def __anext__(self) -> Chunk:
         try:
             if self._iterator is None:
                 self._iterator = self._chunks.__aiter__()

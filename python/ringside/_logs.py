@@ -1,6 +1,7 @@
 """The standard library's logging: records counted by `LogHandler`, requests written by a logger."""
 
 import logging
+from typing import Optional
 
 import ringside
 from ringside import _listeners
@@ -12,11 +13,11 @@ PERFORMANCE_LOGGER = "ringside.performance"
 class LogHandler(logging.Handler):
     """Counts log records: the counter `log.records` with the labels level and logger.
 
-    `logging.getLogger().addHandler(ringside.LogHandler())`. `depth`: of a logger's name only so many
-    parts count, for programs that make a logger for each of many things. Writes nothing.
+    `logging.getLogger().addHandler(ringside.LogHandler())`. `depth`: of a logger's name only so
+    many parts count, for programs that make a logger for each of many things. Writes nothing.
     """
 
-    def __init__(self, level=logging.NOTSET, depth=None):
+    def __init__(self, level: int = logging.NOTSET, depth: Optional[int] = None):
         super().__init__(level)
         self._depth = depth
 
@@ -24,7 +25,7 @@ class LogHandler(logging.Handler):
         """None is needed: counting does not wait."""
         self.lock = None
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         """Counts `record`."""
         logger = record.name
         if self._depth is not None:
@@ -32,16 +33,16 @@ class LogHandler(logging.Handler):
         ringside.count("log.records", labels={"level": record.levelname, "logger": logger})
 
 
-def start_performance_log():
+def start_performance_log() -> None:
     """From now on each finished request is a line of the logger `ringside.performance`.
 
     Level INFO, or WARNING where it was not ok:
-    `transcribe 3f2a91c4 ok: model_loading 310.0 ms, transcription 900.2 ms, total 1.250 s  file=a.wav`
+    `transcribe 3f2a91c4 ok: model_loading 310.0 ms, decode 900.2 ms, total 1.250 s  file=a.wav`
     """
     _listeners.add(_write)
 
 
-def stop_performance_log():
+def stop_performance_log() -> None:
     """No more lines."""
     _listeners.remove(_write)
 

@@ -1,4 +1,6 @@
-"""How long a model takes to load, and what memory it needs: `with ringside.model_load("t5-small"):`."""
+"""How long a model takes to load, and what memory it needs: `with ringside.model_load("t5"):`."""
+
+from typing import Any, Optional
 
 import ringside
 from ringside._fields import number
@@ -9,13 +11,14 @@ class model_load:  # noqa: N801: read as a function: `with ringside.model_load("
     """Measures a block, sync or async, that loads a model: a stage `model_load` of the current
     request or, where there is none, a request of that name.
 
-    Labels: model, and model_version and device where given. Values, in bytes: rss_before, rss_after,
-    rss_peak (the process's highest so far), for a device like `cuda:1` gpu_memory_before and
-    gpu_memory_after (of all processes on it; NVML), and model_bytes where `bytes` is given. What
-    cannot be read is left out. One thread at a time.
+    Labels: model, and model_version and device where given. Values, in bytes: rss_before,
+    rss_after, rss_peak (the process's highest so far), for a device like `cuda:1` gpu_memory_before
+    and gpu_memory_after (of all processes on it; NVML), and model_bytes where `bytes` is given.
+    What cannot be read is left out. One thread at a time.
     """
 
-    def __init__(self, name, version=None, device=None, bytes=None):  # noqa: A002: the word for it
+    def __init__(self, name: str, version: Optional[str] = None, device: Optional[str] = None,
+                 bytes: Optional[int] = None):  # noqa: A002: the word for it
         self._labels = {"model": str(name)}
         if version is not None:
             self._labels["model_version"] = str(version)
@@ -26,7 +29,7 @@ class model_load:  # noqa: N801: read as a function: `with ringside.model_load("
         self._before = {}
         self._span = None
 
-    def __enter__(self):
+    def __enter__(self) -> "model_load":
         self._before = {"rss_before": process_memory()[0], "gpu_memory_before": self._gpu.used()}
         request = ringside.current_request()
         if request is not None:
@@ -52,10 +55,10 @@ class model_load:  # noqa: N801: read as a function: `with ringside.model_load("
     async def __aexit__(self, *failure):
         return self.__exit__(*failure)
 
-    def set(self, **attributes):
+    def set(self, **attributes: Any) -> None:
         """Attributes that are known during the load."""
         self._span.set(**attributes)
 
-    def fail(self, error_type, message=""):
+    def fail(self, error_type: str, message: str = "") -> None:
         """The load did not work, though nothing was raised."""
         self._span.fail(error_type, message)

@@ -1,5 +1,7 @@
 """ASGI: `app = ringside.ASGIMiddleware(app)`, or `app.add_middleware(ringside.ASGIMiddleware)`."""
 
+from typing import Callable
+
 from ringside._http import Exchange
 
 
@@ -9,12 +11,12 @@ class Middleware:
     It ends with the last piece of the body, or when the application returns: what runs in the
     background after the answer does not count. The route is that of FastAPI or Starlette
     (`/users/{id}`), or whatever an application puts into `scope["ringside.route"]`; else
-    `(unmatched)`. Answers of 500 and above and exceptions are errors. While the application works it
-    is the current request. A `traceparent` header is accepted. Other scopes (websocket, lifespan) pass
-    unmeasured.
+    `(unmatched)`. Answers of 500 and above and exceptions are errors. While the application works
+    it is the current request. A `traceparent` header is accepted. Other scopes (websocket,
+    lifespan) pass unmeasured.
     """
 
-    def __init__(self, app, name="http"):
+    def __init__(self, app: Callable, name: str = "http"):
         self._app = app
         self._name = name
         self._routes = _Routes()

@@ -6,7 +6,7 @@
 """
 
 import threading
-from typing import NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from ringside import _listeners
 
@@ -16,8 +16,9 @@ __all__ = ["Capture", "Record", "capture"]
 class Record(NamedTuple):
     """What was recorded outside of requests, and the values of requests and stages.
 
-    `kind`: operation, value, gauge, count or event. `value`: seconds of an operation, else the number;
-    None of an event. `labels` are those of the series; `error_type` is empty where all was well.
+    `kind`: operation, value, gauge, count or event. `value`: seconds of an operation, else the
+    number; None of an event. `labels` are those of the series; `error_type` is empty where all was
+    well.
     """
 
     kind: str
@@ -48,19 +49,19 @@ class Capture:
         self._records = []
 
     @property
-    def requests(self):
+    def requests(self) -> List[dict]:
         """The summaries of all requests that have ended, in this order. Not of those open."""
         with self._lock:
             return list(self._requests)
 
     @property
-    def records(self):
+    def records(self) -> List[Record]:
         """A Record of everything else but stages: operations, values, gauges, counts, events."""
         with self._lock:
             return list(self._records)
 
     @property
-    def counts(self):
+    def counts(self) -> Dict[str, int]:
         """The total of each counter, over all its labels."""
         totals = {}
         for record in self.records:
@@ -68,7 +69,7 @@ class Capture:
                 totals[record.name] = totals.get(record.name, 0) + record.value
         return totals
 
-    def named(self, name):
+    def named(self, name: str) -> List[Record]:
         """The records of this name."""
         return [record for record in self.records if record.name == name]
 
@@ -87,9 +88,9 @@ class capture:  # noqa: N801: read as a function: `with capture() as seen:`
     def __init__(self):
         self._capture = Capture()
 
-    def __enter__(self):
+    def __enter__(self) -> Capture:
         _listeners.add(self._capture._hear)
         return self._capture
 
-    def __exit__(self, *failure):
+    def __exit__(self, *failure: object) -> None:
         _listeners.remove(self._capture._hear)

@@ -1,14 +1,15 @@
 """W3C trace context: joins a request with its parent and its children on other hosts.
 
-`accept` reads the header that came in, `header` writes the one that goes out. The ids are attributes
-of the request in the archive: trace_id, span_id, parent_span_id. Nothing here raises; a header that
-is not exactly as the standard has it is ignored, and the request begins a trace of its own.
+`accept` reads the header that came in, `header` writes the one that goes out. The ids are
+attributes of the request in the archive: trace_id, span_id, parent_span_id. Nothing here raises; a
+header that is not exactly as the standard has it is ignored, and the request begins a trace of its
+own.
 """
 
 import os
 import re
 from contextvars import ContextVar
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import ringside
 
@@ -36,8 +37,8 @@ class TraceContext(NamedTuple):
 _places: ContextVar[tuple] = ContextVar("ringside_trace_places", default=())
 
 
-def parse(header) -> Optional[TraceContext]:
-    """The caller's place in its trace, from a `traceparent` (text or bytes); None where it is bad."""
+def parse(header: Union[str, bytes, None]) -> Optional[TraceContext]:
+    """The caller's place in its trace, of a `traceparent` (text or bytes); None where it is bad."""
     if isinstance(header, (bytes, bytearray)):
         header = bytes(header).decode("latin-1")
     if not isinstance(header, str):
@@ -53,7 +54,8 @@ def parse(header) -> Optional[TraceContext]:
     return TraceContext(trace_id, span_id, None, int(flags, 16))
 
 
-def accept(header=None, request=None) -> Optional[TraceContext]:
+def accept(header: Union[str, bytes, None] = None,
+           request: Optional["ringside.Request"] = None) -> Optional[TraceContext]:
     """Gives `request` (default: the current one) a place below the caller's, or in a new trace.
 
     Sets its attributes trace_id, span_id and, where there is a parent, parent_span_id. None: there
@@ -67,7 +69,7 @@ def accept(header=None, request=None) -> Optional[TraceContext]:
         place = TraceContext(_random_hex(16), _random_hex(8))
     else:
         place = TraceContext(caller.trace_id, _random_hex(8), caller.span_id, caller.flags)
-    _places.set((*(entry for entry in _places.get() if _is_open(entry[0])), (request, place)))
+    _places.set((*(entry for entry in _places.get() if entry[0].is_open), (request, place)))
     ids = {"trace_id": place.trace_id, "span_id": place.span_id}
     if place.parent_span_id is not None:
         ids["parent_span_id"] = place.parent_span_id
@@ -75,11 +77,11 @@ def accept(header=None, request=None) -> Optional[TraceContext]:
     return place
 
 
-def header(request=None) -> Optional[str]:
+def header(request: Optional["ringside.Request"] = None) -> Optional[str]:
     """The `traceparent` to send with calls of `request` (default: the current one).
 
-    A request without a place gets one: below the request around it, else in a new trace. None: there
-    is no request; send no header then.
+    A request without a place gets one: below the request around it, else in a new trace. None:
+    there is no request; send no header then.
     """
     request = request if request is not None else ringside.current_request()
     if request is None:
@@ -88,12 +90,8 @@ def header(request=None) -> Optional[str]:
     for known, place in reversed(places):
         if known is request:
             return place.header()
-    parent = places[-1][1].header() if places and _is_open(places[-1][0]) else None
+    parent = places[-1][1].header() if places and places[-1][0].is_open else None
     return accept(parent, request).header()
-
-
-def _is_open(request) -> bool:
-    return request.summary["outcome"] == "open"
 
 
 def _random_hex(size: int) -> str:

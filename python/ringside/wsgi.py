@@ -1,5 +1,7 @@
 """WSGI: `app.wsgi_app = ringside.WSGIMiddleware(app.wsgi_app)`."""
 
+from typing import Callable
+
 from ringside._http import Exchange
 
 
@@ -8,11 +10,11 @@ class Middleware:
 
     It ends when the server closes the body: streaming counts in full. The route is Flask's rule
     (`/users/<int:id>`), or whatever an application puts into `environ["ringside.route"]`; else
-    `(unmatched)`. Answers of 500 and above and exceptions are errors. While the application works it
-    is the current request. A `traceparent` header is accepted. Threads: as the application.
+    `(unmatched)`. Answers of 500 and above and exceptions are errors. While the application works
+    it is the current request. A `traceparent` header is accepted. Threads: as the application.
     """
 
-    def __init__(self, application, name="http"):
+    def __init__(self, application: Callable, name: str = "http"):
         self._application = application
         self._name = name
 
@@ -95,6 +97,9 @@ class _Body:
     def __len__(self):
         # Servers ask it to set Content-Length; who has no length answers so.
         return len(self._body)
+
+    def __bool__(self):
+        return True  # with or without a length
 
     def close(self):
         try:

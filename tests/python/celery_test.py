@@ -24,9 +24,9 @@ def start_worker(stack, *options):
     folder = stack.root / "broker"
     folder.mkdir()
     return Process(
-        [sys.executable, "-m", "celery", "--workdir", HERE, "-A", "celery_app", "worker", "--pool", "prefork",
-         "--concurrency", 2, "--loglevel", "INFO", "--without-gossip", "--without-mingle",
-         "--without-heartbeat", *options],
+        [sys.executable, "-m", "celery", "--workdir", HERE, "-A", "celery_app", "worker",
+         "--pool", "prefork", "--concurrency", 2, "--loglevel", "INFO",
+         "--without-gossip", "--without-mingle", "--without-heartbeat", *options],
         stack.root / "celery.log",
         {"RINGSIDE_DIR": str(stack.hosts[0].segments), "CELERY_FOLDER": str(folder),
          "C_FORCE_ROOT": "1"})

@@ -40,7 +40,8 @@ def console():
 def work(fails=False):
     with ringside.request("transcribe", file="a.wav", size_bytes=102400) as request:
         request.record("model_loading", seconds=0.31)
-        request.record("transcription", seconds=1.5, ok=not fails, error_type="timeout" if fails else None)
+        failure = {"ok": False, "error_type": "timeout"} if fails else {}
+        request.record("transcription", seconds=1.5, **failure)
         if fails:
             request.fail("empty_result", "no text")
     return request
@@ -95,7 +96,7 @@ def test_a_stream_that_refuses_harms_nobody(printed):
 @pytest.mark.parametrize("environment, code", [
     ({"RINGSIDE_CONSOLE": "1"}, ""), ({}, "ringside.configure(console=True)\n")])
 def test_console_by_configuration(environment, code):
-    code = f"import ringside\n{code}with ringside.request('work') as r:\n  with r.stage('step'): pass\n"
+    code = f"import ringside\n{code}with ringside.request('work') as r, r.stage('step'): pass\n"
     result = subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment},
                             capture_output=True, text=True, check=True)
     assert "started" in result.stderr and "step" in result.stderr and "(untimed)" in result.stderr
@@ -103,13 +104,15 @@ def test_console_by_configuration(environment, code):
 
 
 @pytest.mark.parametrize("seconds, words", [
-    (1.25, "1.250 s"), (75.5, "75.500 s"), (0.31, "310.0 ms"), (0.001, "1.0 ms"), (1.2e-5, "12.0 us"), (0, "0.0 us")])
+    (1.25, "1.250 s"), (75.5, "75.500 s"), (0.31, "310.0 ms"), (0.001, "1.0 ms"),
+    (1.2e-5, "12.0 us"), (0, "0.0 us")])
 def test_durations_in_words(seconds, words):
     assert _console.duration_words(seconds) == words
 
 
 @pytest.mark.parametrize("size, words", [
-    (0, "0 B"), (1023, "1023 B"), (102400, "100.0 KiB"), (5 << 30, "5.0 GiB"), (3 << 50, "3072.0 TiB")])
+    (0, "0 B"), (1023, "1023 B"), (102400, "100.0 KiB"), (5 << 30, "5.0 GiB"),
+    (3 << 50, "3072.0 TiB")])
 def test_sizes_in_words(size, words):
     assert _console.size_words(size) == words
 

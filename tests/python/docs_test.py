@@ -32,10 +32,11 @@ def test_every_python_snippet_comes_from_a_program():
 
 
 def test_api_tour_records_what_the_page_says():
-    code = (f"import runpy, json\nfrom ringside.testing import capture\n"
-            f"with capture() as seen: runpy.run_path({str(EXAMPLES / 'api_tour.py')!r}, run_name='__main__')\n"
-            f"print(json.dumps([seen.requests, [r.name for r in seen.records]]))\n")
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = ("import json, runpy, sys\nfrom ringside.testing import capture\n"
+            "with capture() as seen: runpy.run_path(sys.argv[1], run_name='__main__')\n"
+            "print(json.dumps([seen.requests, [r.name for r in seen.records]]))\n")
+    result = subprocess.run([sys.executable, "-c", code, str(EXAMPLES / "api_tour.py")],
+                            capture_output=True, text=True, check=True)
     requests, records = json.loads(result.stdout.splitlines()[-1])
     by_name = {request["operation"]: request for request in requests}
     transcribe = by_name["transcribe"]
@@ -45,8 +46,9 @@ def test_api_tour_records_what_the_page_says():
     assert by_name["chat"]["request_id"] == "chat-4711" and by_name["chat"]["outcome"] == "error"
     assert [s["name"] for s in by_name["book"]["steps"]] == ["read_page"] * 3
     assert sum(r["operation"] == "answer" for r in requests) == 3
-    assert {"post_processing", "fetch", "ai_inference", "image_processing", "cache_hits", "queue_depth",
-            "prompt_chars", "circuit_open", "transcribe/transcription/tokens"} <= set(records)
+    assert {"post_processing", "fetch", "ai_inference", "image_processing", "cache_hits",
+            "queue_depth", "prompt_chars", "circuit_open",
+            "transcribe/transcription/tokens"} <= set(records)
 
 
 def test_llm_tour_records_what_the_page_says():
@@ -81,11 +83,16 @@ def test_llm_tour_records_what_the_page_says():
 
 def test_the_users_test_of_the_page_passes():
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLES / "transcriber_test.py")],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         str(EXAMPLES / "transcriber_test.py")],
         capture_output=True, text=True, env=dict(os.environ), check=False)
     assert result.returncode == 0 and "2 passed" in result.stdout, result.stdout
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"\bringside\.(\w+)\b(?!`\.)", PAGE)) - {"performance", "route", "wsgi"}))
+# In `ringside.performance` and `environ["ringside.route"]` it is a part of other names.
+NAMES = set(re.findall(r"\bringside\.(\w+)", PAGE)) - {"performance", "route"}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_name_on_the_page_is_there(name):
     repr(getattr(ringside, name))

@@ -1,4 +1,4 @@
-"""examples/python/flask_app.py under gunicorn, driven by wrk: what wrk completed is what was merged."""
+"""examples/python/flask_app.py under gunicorn, driven by wrk: what wrk completed was merged."""
 
 import os
 import pathlib

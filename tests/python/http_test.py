@@ -46,7 +46,8 @@ def only(seen):
 ])
 def test_wsgi_status_and_route_are_labels(status, label, outcome):
     with capture() as seen:
-        assert call_wsgi(answering(status, route="/users/<id>"), PATH_INFO="/users/7") == (status, b"body")
+        application = answering(status, route="/users/<id>")
+        assert call_wsgi(application, PATH_INFO="/users/7") == (status, b"body")
     request = only(seen)
     assert request["operation"] == "http" and request["outcome"] == outcome
     assert request["labels"] == {"method": "GET", "route": "/users/<id>", "status": label}
@@ -58,7 +59,8 @@ def test_wsgi_status_and_route_are_labels(status, label, outcome):
 def test_what_strangers_invent_makes_no_series():
     with capture() as seen:
         for number in range(20):
-            call_wsgi(answering("404 Not Found"), PATH_INFO=f"/{number}", REQUEST_METHOD=f"M{number}")
+            call_wsgi(answering("404 Not Found"), PATH_INFO=f"/{number}",
+                      REQUEST_METHOD=f"M{number}")
     assert {tuple(r["labels"].items()) for r in seen.requests} == {
         (("method", "_OTHER"), ("route", "(unmatched)"), ("status", "4xx"))}
 
@@ -72,6 +74,7 @@ def test_wsgi_request_is_the_current_one_and_ends_with_its_body():
 
     with capture() as seen:
         body = wsgi.Middleware(application)({"REQUEST_METHOD": "GET"}, lambda *_: None)
+        assert body  # though a generator has no length
         assert [next(body), next(body)] == [b"a", b"b"]
         with pytest.raises(StopIteration):
             next(body)
@@ -202,7 +205,8 @@ def call_asgi(app, middleware=asgi.Middleware, **scope):
         sent.append(message)
 
     asyncio.run(middleware(app)(
-        {"type": "http", "method": "GET", "path": "/items/7", "headers": [], **scope}, receive, send))
+        {"type": "http", "method": "GET", "path": "/items/7", "headers": [], **scope},
+        receive, send))
     return sent
 
 
@@ -255,8 +259,9 @@ def test_asgi_interleaved_requests_are_kept_apart():
         await asyncio.sleep(0)
 
     async def all_of_them():
-        await asyncio.gather(*(measured({"type": "http", "method": "GET", "number": number}, None, send)
-                               for number in range(20)))
+        await asyncio.gather(*(
+            measured({"type": "http", "method": "GET", "number": number}, None, send)
+            for number in range(20)))
 
     measured = asgi.Middleware(app)
     with capture() as seen:

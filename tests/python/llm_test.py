@@ -59,7 +59,8 @@ def test_an_answer_of_openais_form(answer):
         "llm.tokens_per_second"}
 
 
-@pytest.mark.parametrize("load_ns, start", [(500_000_000, "warm"), (500_000_001, "cold"), (0, "warm")])
+@pytest.mark.parametrize("load_ns, start", [
+    (500_000_000, "warm"), (500_000_001, "cold"), (0, "warm")])
 def test_a_model_that_took_long_to_load_was_cold(load_ns, start):
     with capture() as seen:
         assert ringside.llm({"load_duration": load_ns})["llm.start"] == start
@@ -240,7 +241,8 @@ def test_a_source_that_raises_is_an_error_of_its_type(is_async):
 
     with capture() as seen, pytest.raises(ConnectionError, match="gone"):
         drain(ringside.llm_stream(as_async(source()) if is_async else source()), is_async)
-    assert [(r["outcome"], r["error"]["type"]) for r in seen.requests] == [("error", "ConnectionError")]
+    assert [(r["outcome"], r["error"]["type"]) for r in seen.requests] == [
+        ("error", "ConnectionError")]
 
 
 def test_a_stream_after_its_end_records_nothing_more():

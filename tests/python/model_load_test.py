@@ -81,8 +81,9 @@ def test_without_nvml_or_with_half_of_it_gpu_memory_is_left_out(monkeypatch):
 
 
 @pytest.mark.parametrize("device, visible, index", [
-    ("cuda", None, 0), ("cuda:3", None, 3), ("GPU:1", None, 1), ("cpu", None, None), (None, None, None),
-    ("cuda:x", None, None), ("cuda:1", "2,5", 5), ("cuda:2", "2,5", None), ("cuda", "", None),
+    ("cuda", None, 0), ("cuda:3", None, 3), ("GPU:1", None, 1), ("cpu", None, None),
+    (None, None, None), ("cuda:x", None, None), ("cuda:1", "2,5", 5), ("cuda:2", "2,5", None),
+    ("cuda", "", None),
     ("cuda", "GPU-1f", "GPU-1f"),
 ])
 def test_which_gpu_a_device_name_means(monkeypatch, device, visible, index):

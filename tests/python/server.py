@@ -17,8 +17,9 @@ class Gunicorn:
         self.host = host
         self.port = free_port()
         self.process = Process(
-            [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--workers", workers,
-             "--chdir", folder, "--graceful-timeout", 5, *options, application],
+            [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}",
+             "--workers", workers, "--chdir", folder, "--graceful-timeout", 5, *options,
+             application],
             host.stack.root / "gunicorn.log", {"RINGSIDE_DIR": str(host.segments)})
         wait_until(lambda: self.get("/not-there") == 404, 20, self.process.output)
 
@@ -72,10 +73,10 @@ class ServedStack(Stack):
     def counts(self, operation, *conditions, by="outcome,error_type,status,route"):
         """{labels that are not empty, in the order of `by`: count} over all that was merged."""
         arguments = [a for condition in conditions for a in ("--where", condition)]
-        rows = self.query(operation, "--stat", "count", "--last", "24h", "--by", by, *arguments) or []
+        rows = self.query(operation, "--stat", "count", "--last", "24h", "--by", by, *arguments)
         keys = by.split(",")
         return {tuple(row["labels"][key] for key in keys if row["labels"].get(key)): row["count"]
-                for row in rows}
+                for row in rows or []}
 
     def counter(self, name):
         """The sum of a counter over all that was merged."""

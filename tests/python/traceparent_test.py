@@ -14,16 +14,18 @@ GOOD = f"00-{TRACE}-{SPAN}-01"
 
 
 @pytest.mark.parametrize("header", [
-    GOOD, GOOD.encode(), f" {GOOD}\t", f"cc-{TRACE}-{SPAN}-01", f"01-{TRACE}-{SPAN}-01-what-is-to-come"])
+    GOOD, GOOD.encode(), f" {GOOD}\t", f"cc-{TRACE}-{SPAN}-01",
+    f"01-{TRACE}-{SPAN}-01-what-is-to-come"])
 def test_good_headers(header):
     assert traceparent.parse(header)[:2] == (TRACE, SPAN)
 
 
 @pytest.mark.parametrize("header", [
-    None, "", 7, b"\xff", "00", GOOD.upper(), GOOD + "-more", GOOD + "0", GOOD[:-1], f"ff-{TRACE}-{SPAN}-01",
-    f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01", f"00-{TRACE}-{SPAN}-0x", GOOD.replace("-", "_"),
-    f"00-{TRACE}-{SPAN}", f"0-{TRACE}-{SPAN}-01", GOOD + "\n", f"00-{TRACE[:-1]}g-{SPAN}-01", f"{GOOD},{GOOD}",
-    f"01-{TRACE}-{SPAN}-01x", GOOD.replace("4", "\u0664"),
+    None, "", 7, b"\xff", "00", GOOD.upper(), GOOD + "-more", GOOD + "0", GOOD[:-1],
+    f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01",
+    f"00-{TRACE}-{SPAN}-0x", GOOD.replace("-", "_"), f"00-{TRACE}-{SPAN}", f"0-{TRACE}-{SPAN}-01",
+    GOOD + "\n", f"00-{TRACE[:-1]}g-{SPAN}-01", f"{GOOD},{GOOD}", f"01-{TRACE}-{SPAN}-01x",
+    GOOD.replace("4", "\u0664"),
 ], ids=repr)
 def test_bad_headers_are_ignored(header):
     assert traceparent.parse(header) is None

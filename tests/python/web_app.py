@@ -1,4 +1,4 @@
-"""What gunicorn serves in tests: each path does one thing, and records it under a name of its own."""
+"""What gunicorn serves in tests: each path does one thing, and records it under its own name."""
 
 import os
 import signal
