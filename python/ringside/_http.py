@@ -20,15 +20,11 @@ class Exchange:
         self._method = method if method in _METHODS else "_OTHER"
         self._request = ringside.request(name, labels={"method": self._method})
         self._request.__enter__()
-        self._is_over = False
         if trace_header:
             traceparent.accept(trace_header, self._request)
 
     def end(self, route, status, failure=(None, None, None)):
-        """`status`: the code of the answer, 0 if none was begun. Further calls do nothing."""
-        if self._is_over:
-            return
-        self._is_over = True
+        """`status`: the code of the answer, 0 if none was begun. Once: it has ended then."""
         request = self._request
         request.label(method=self._method, route=route or UNMATCHED, status=status_class(status))
         if status:

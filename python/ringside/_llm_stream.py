@@ -107,7 +107,7 @@ class llm_stream(Generic[Chunk]):  # noqa: N801: read as a function
 
     def _arrived(self, chunk):
         self._last_chunk = chunk
-        if self._first is None and not has_text(chunk):
+        if not has_text(chunk):
             return
         self._last = perf_counter()
         self._pieces += 1

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import ringside
+from ringside import _llm_stream
 from ringside.testing import capture
 
 OLLAMA = {
@@ -96,6 +97,23 @@ def test_what_is_no_answer_records_nothing_and_raises_nothing(answer):
     assert seen.records == [] and request.summary["attributes"] == {}
 
 
+def test_what_goes_wrong_in_one_field_leaves_the_others():
+    class Partly:
+        eval_count = 7
+
+        @property
+        def model(self):
+            raise RuntimeError("not loaded")
+
+    assert ringside.llm(Partly()) == {"llm.output_tokens": 7}
+
+
+def test_a_request_that_is_none_raises_nothing():
+    with capture() as seen:
+        ringside.llm(OLLAMA, request=object())
+    assert recorded(seen)["llm.total"].value == 4
+
+
 def test_missing_parts_are_skipped_and_nothing_is_divided_by_zero():
     with capture() as seen:
         told = ringside.llm({"eval_count": 5, "eval_duration": 0, "prompt_eval_count": None})
@@ -147,6 +165,18 @@ def test_a_stream_passes_its_chunks_on_and_is_a_stage(chunks, tokens, is_async):
     assert 0 <= each * (tokens - 1) <= step["duration_ms"] / 1e3
     assert by_name["llm.time_to_first_token"].labels == {"model": "m"}
     assert step["attributes"]["llm.time_to_first_token_seconds"] == pytest.approx(first, abs=1e-9)
+
+
+def test_times_are_from_the_call_to_the_first_and_from_there_for_each(monkeypatch):
+    # The call at 10; pieces at 11, 11.5, 13; the last chunk bears figures, and no token.
+    times = iter([10.0, 11.0, 11.5, 13.0])
+    monkeypatch.setattr(_llm_stream, "perf_counter", lambda: next(times))
+    told = {"done": True, "eval_count": 5}
+    with capture() as seen:
+        list(ringside.llm_stream([*({"done": False, "response": "word"} for _ in range(3)), told]))
+    by_name = recorded(seen)
+    assert by_name["llm.time_to_first_token"].value == 1.0
+    assert by_name["llm.time_per_output_token"].value == pytest.approx(0.5)
 
 
 def test_the_first_token_is_the_first_text_not_the_first_chunk():
@@ -206,6 +236,7 @@ def test_an_async_stream_left_early_is_aborted_and_closed():
         async with ringside.llm_stream(source()) as stream:
             async for _ in stream:
                 break
+        assert closed == [True]  # here, not when the loop is shut down
 
     with capture() as seen:
         asyncio.run(leave())
