@@ -47,7 +47,7 @@ def test_api_tour_records_what_the_page_says():
     assert [s["name"] for s in by_name["book"]["steps"]] == ["read_page"] * 3
     assert sum(r["operation"] == "answer" for r in requests) == 3
     assert {"post_processing", "fetch", "ai_inference", "image_processing", "cache_hits",
-            "queue_depth", "prompt_chars", "circuit_open",
+            "queue_depth", "prompt_chars", "circuit_open", "resize", "pixels",
             "transcribe/transcription/tokens"} <= set(records)
 
 
