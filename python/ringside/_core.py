@@ -134,7 +134,10 @@ def set_sink(sink):
 
 
 def _summary_of(detail):
-    from ._summary import summary_of
+    try:
+        from ._summary import summary_of
+    except ImportError:  # the interpreter is ending
+        return None
     return summary_of(detail)
 
 
