@@ -12,56 +12,66 @@ TASKS = 2000 if os.environ.get("RINGSIDE_LONG") else 40
 WORKER = HERE / "processes_worker.py"
 
 
-def run(stack, mode, *arguments):
-    result = subprocess.run(
-        [sys.executable, WORKER, mode, *map(str, arguments)], capture_output=True, text=True,
-        check=False, timeout=120,
-        env={**os.environ, "RINGSIDE_DIR": str(stack.hosts[0].segments)})
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+MODES = ("fork", "spawn", "forkserver", "executor-fork", "executor-spawn", "os.fork",
+         "fork-in-thread", "nested")
+OTHERS = {"open-request": 0, "killed": 5, "short": 30}
 
 
-def assert_settled(stack):
-    stack.wait_for_no_segments()
-    lost = assert_ledger_balances(stack)["lost"]
+class Ran:
+    """A stack on which every mode of the worker ran, all at once, and how many tasks each ran."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        environment = {**os.environ, "RINGSIDE_DIR": str(stack.hosts[0].segments)}
+        workers = {mode: subprocess.Popen(
+            [sys.executable, WORKER, mode, str(count)], env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for mode, count in {**dict.fromkeys(MODES, TASKS), **OTHERS}.items()}
+        self.tasks = {mode: self._result(worker) for mode, worker in workers.items()}
+        stack.wait_for_no_segments()
+
+    @staticmethod
+    def _result(worker):
+        output, errors = worker.communicate(timeout=200)
+        assert worker.returncode == 0, errors
+        return int(output)
+
+
+@pytest.fixture(name="ran", scope="module")
+def ran_in_every_mode():
+    with ServedStack() as stack:
+        yield Ran(stack)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_way_to_make_processes_counts_each_task_once(ran, mode):
+    tasks = ran.tasks[mode]
+    assert tasks >= 10
+    for operation in ("task", "unit", "unit/part"):
+        ran.stack.wait_for_total(f"{mode}.{operation}", tasks)
+    ran.stack.wait_for_total(f"{mode}.parent", 2)
+    assert ran.stack.counter(f"{mode}.tasks") == tasks
+
+
+def test_a_request_that_is_open_across_a_fork_counts_once_in_the_parent(ran):
+    ran.stack.wait_for_total("open", 1)
+    ran.stack.wait_for_total("open/parent-stage", 1)
+    ran.stack.wait_for_total("child", 4)
+    ran.stack.wait_for_total("timed-across", 1)
+    assert ran.stack.merged("open/child-stage") == (0, 0)
+
+
+def test_killed_workers_lose_only_what_they_had_not_ended(ran):
+    ran.stack.wait_for_total("killed.task", ran.tasks["killed"])
+    rows = ran.stack.query("doomed", "--stat", "count", "--last", "24h", "--by", "outcome")
+    assert [(row["labels"], row["count"]) for row in rows] == [({"outcome": "aborted"}, 5)]
+
+
+def test_many_short_lives_are_counted_each(ran):
+    ran.stack.wait_for_total("short.task", ran.tasks["short"])
+
+
+def test_nothing_is_left_and_nothing_lost(ran):
+    assert ran.stack.hosts[0].segment_files() == []
+    lost = assert_ledger_balances(ran.stack)["lost"]
     assert not any(lost.values()), lost
-
-
-@pytest.mark.parametrize("mode", ["fork", "spawn", "forkserver", "executor-fork", "executor-spawn",
-                                  "os.fork", "fork-in-thread", "nested"])
-def test_every_way_to_make_processes_counts_each_task_once(mode):
-    with ServedStack() as stack:
-        tasks = int(run(stack, mode, TASKS))
-        stack.wait_for_total("task", tasks)
-        stack.wait_for_total("unit", tasks)
-        stack.wait_for_total("unit/part", tasks)
-        stack.wait_for_total("parent", 2)
-        assert stack.counter("tasks") == tasks
-        assert_settled(stack)
-
-
-def test_a_request_that_is_open_across_a_fork_counts_once_in_the_parent():
-    with ServedStack() as stack:
-        run(stack, "open-request")
-        stack.wait_for_total("open", 1)
-        stack.wait_for_total("open/parent-stage", 1)
-        stack.wait_for_total("child", 4)
-        stack.wait_for_total("timed-across", 1)
-        assert stack.merged("open/child-stage") == (0, 0)
-        assert_settled(stack)
-
-
-def test_killed_workers_lose_only_what_they_had_not_ended():
-    with ServedStack() as stack:
-        done = int(run(stack, "killed", 5))
-        stack.wait_for_total("task", done)
-        assert_settled(stack)
-        rows = stack.query("doomed", "--stat", "count", "--last", "24h", "--by", "outcome")
-        assert [(row["labels"], row["count"]) for row in rows] == [({"outcome": "aborted"}, 5)]
-
-
-def test_many_short_lives_leave_no_segment_behind():
-    with ServedStack() as stack:
-        lives = int(run(stack, "short", 30))
-        stack.wait_for_total("task", lives)
-        assert_settled(stack)

@@ -1,4 +1,7 @@
-"""usage: processes_worker.py MODE [COUNT]      makes processes in one way; prints how many tasks ran."""
+"""usage: processes_worker.py MODE [COUNT]      makes processes in one way; prints how many tasks ran.
+
+The operations bear the mode's name, so that several modes may record on one host.
+"""
 
 import concurrent.futures
 import multiprocessing
@@ -9,19 +12,21 @@ import threading
 
 import ringside
 
+MODE = sys.argv[1]
+
 
 def task(number):
-    with ringside.timer("task", model="m"):
+    with ringside.timer(f"{MODE}.task", model="m"):
         pass
-    with ringside.request("unit", number=number) as request:
+    with ringside.request(f"{MODE}.unit", number=number) as request:
         with request.stage("part"):
             pass
-    ringside.count("tasks")
+    ringside.count(f"{MODE}.tasks")
     return number
 
 
 def parent():
-    with ringside.timer("parent"):
+    with ringside.timer(f"{MODE}.parent"):
         pass
 
 
@@ -143,6 +148,6 @@ MODES = {"fork": lambda n: pool("fork", n), "spawn": lambda n: pool("spawn", n),
 
 if __name__ == "__main__":
     parent()  # the parent has a segment of its own before it makes processes
-    ran = MODES[sys.argv[1]](int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    ran = MODES[MODE](int(sys.argv[2]) if len(sys.argv) > 2 else 0)
     parent()
     print(ran)
