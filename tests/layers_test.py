@@ -21,6 +21,7 @@ ALLOWED = {
     "aggregator": {"aggregator", "proto"},
     "cli": {"cli", "agent", "aggregator", "proto"},
     "examples": {"examples"},
+    "python": {"python"},
 }
 FOLDERS = set(ALLOWED) | {"tests", "bench"}
 PUBLIC = "probe/include/"
@@ -43,7 +44,7 @@ def check_file(root, folder, path):
     public = name.startswith(PUBLIC)
     for form, target in includes(path):
         if target.startswith(PUBLIC_FORM):
-            if folder not in ("probe", "examples"):
+            if folder not in ("probe", "examples", "python"):
                 complaints.append(f"{name}: includes {target}: only workers use the probe")
             elif public:
                 inside.append(PUBLIC + target)

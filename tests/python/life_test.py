@@ -69,6 +69,12 @@ print({row["operation"]: row["count"] for row in rows if row["kind"] == "duratio
         "op": 3000, "request": 1, "request/stage": 1, "items": 1, "timed": 1}
 
 
+def test_the_smallest_worker_names_its_bottleneck():
+    example = pathlib.Path(__file__).resolve().parents[2] / "examples/python/hello.py"
+    output = run(example.read_text(encoding="utf-8"))
+    assert output.endswith("work\n") and "(untimed)" in output
+
+
 def test_import_starts_no_thread_opens_nothing_and_loads_little():
     code = """
 import os, sys
