@@ -26,6 +26,7 @@ Result<std::string> OutputOf(const std::vector<std::string>& arguments) {
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) return Status::Error("no pipe can be made");
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     pointers.push_back(const_cast<char*>(argument.c_str()));
   }

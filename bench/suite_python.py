@@ -1,8 +1,9 @@
 """Suite python: what a block through the package costs, beside what else one would write.
 
 usage: suite_python.py [--quick] NAME      prints one JSON object: name, value, unit, reference,
-reference_value; nothing when what NAME measures is not installed. Figures are CPU time of this thread, without that of the empty loop; each
-is measured in turns with its reference, and the medians of many short turns stand for both.
+reference_value; nothing when what NAME measures is not installed. Figures are CPU time of this
+thread, without that of the empty loop; each is measured in turns with its reference, and medians
+over many short turns stand for both.
 """
 
 import argparse
@@ -148,7 +149,7 @@ def ns_per_turn(loop, turns):
 
 
 def turns_for(loop):
-    """How many turns take about TURN_NS; also the warm-up that the interpreter's specialising needs."""
+    """How many turns take about TURN_NS. Also the warm-up that the interpreter needs."""
     turns = 100
     while (ns := ns_per_turn(loop, turns) * turns) < TURN_NS / 2:
         turns *= 2

@@ -2,8 +2,8 @@
 
     pip install ./python
 
-Needs a C++17 compiler, the headers of Python and of Boost (Debian: python3-dev, libboost-dev); nothing
-is fetched when they and setuptools are installed and pip is told --no-build-isolation.
+Needs a C++17 compiler, the headers of Python and of Boost (Debian: python3-dev, libboost-dev);
+nothing is fetched when they and setuptools are installed and pip is told --no-build-isolation.
 """
 
 import os

@@ -43,7 +43,8 @@ def read_audio(path):
         if path.endswith(".raw"):
             return pathlib.Path(path).read_bytes()
         with wave.open(path) as audio:
-            if (audio.getnchannels(), audio.getsampwidth(), audio.getframerate()) != (1, 2, SAMPLE_RATE):
+            form = (audio.getnchannels(), audio.getsampwidth(), audio.getframerate())
+            if form != (1, 2, SAMPLE_RATE):
                 raise AudioError("unsupported_format", f"{path}: not 16 kHz, 16-bit, mono PCM")
             samples = audio.readframes(audio.getnframes())
             if len(samples) < 2 * audio.getnframes():
@@ -82,7 +83,7 @@ def words_of(text):
 
 
 def transcribe(path, model):
-    """(outcome, words or error) of one file; a file that cannot be read is a result like any other."""
+    """(outcome, words or error) of one file; one that cannot be read is a result too."""
     with ringside.request("transcribe", file=path, model=model) as request:
         try:
             with request.stage("read_audio"):
@@ -116,14 +117,16 @@ def expand(paths):
     """Folders stand for the audio files in them."""
     for path in map(pathlib.Path, paths):
         if path.is_dir():
-            yield from sorted(str(file) for file in path.rglob("*") if file.suffix in (".wav", ".raw"))
+            yield from sorted(str(file) for file in path.rglob("*")
+                              if file.suffix in (".wav", ".raw"))
         else:
             yield str(path)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", nargs="+", default=[TEST_DATA], help="audio files, or folders of them")
+    parser.add_argument("--files", nargs="+", default=[TEST_DATA],
+                        help="audio files, or folders of them")
     parser.add_argument("--model", default="accurate", choices=sorted(MODELS))
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes in the pool")
     arguments = parser.parse_args()
@@ -135,8 +138,8 @@ def main():
         for outcome, path, seconds, words in pool.map(work, files, [arguments.model] * len(files)):
             failed += outcome != "ok"
             count = len(words) if outcome == "ok" else 0
-            print(outcome, arguments.model, path, f"{seconds:.3f}", count, " ".join(words), sep="\t",
-                  flush=True)
+            print(outcome, arguments.model, path, f"{seconds:.3f}", count, " ".join(words),
+                  sep="\t", flush=True)
     print(f"transcribe.py: {len(files)} files, {failed} failed", file=sys.stderr)
 
 

@@ -44,14 +44,14 @@ bool AddTypes(PyObject* module) {
   const struct {
     const char* name;
     PyTypeObject* type;
-  } kTypes[] = {{"Operation", handle_types[static_cast<int>(Kind::kOperation)]},
-                {"Value", handle_types[static_cast<int>(Kind::kValue)]},
-                {"Counter", handle_types[static_cast<int>(Kind::kCounter)]},
-                {"Gauge", handle_types[static_cast<int>(Kind::kGauge)]},
-                {"Timer", TimerType()},
-                {"Request", RequestType()},
-                {"Stage", StageType()}};
-  for (const auto& entry : kTypes) {
+  } types[] = {{"Operation", handle_types[static_cast<int>(Kind::kOperation)]},
+               {"Value", handle_types[static_cast<int>(Kind::kValue)]},
+               {"Counter", handle_types[static_cast<int>(Kind::kCounter)]},
+               {"Gauge", handle_types[static_cast<int>(Kind::kGauge)]},
+               {"Timer", TimerType()},
+               {"Request", RequestType()},
+               {"Stage", StageType()}};
+  for (const auto& entry : types) {
     auto* const object = reinterpret_cast<PyObject*>(entry.type);
     if (PyModule_AddObjectRef(module, entry.name, object) < 0) return false;
   }
@@ -98,4 +98,5 @@ PyObject* SummaryOf(PyObject* owned_detail) {
 
 }  // namespace ringside::python
 
+// NOLINTNEXTLINE(readability-identifier-naming): as Python looks for it
 PyMODINIT_FUNC PyInit__ringside() { return PyModuleDef_Init(&ringside::python::definition); }

@@ -1,8 +1,8 @@
 """Types of the package; what the words mean is in docs/python.md.
 
-`**attributes` are kept with a request; those named in label_keys make the series too, as `labels` do.
-Nothing raises by itself but TypeError, where a call is not of these forms. Every function and object
-may be used by any thread.
+`**attributes` are kept with a request; those named in label_keys make the series too, as `labels`
+do. Nothing raises by itself but TypeError, where a call is not of these forms. Every function and
+object may be used by any thread.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +35,7 @@ class _Block:
     def value(self, name: str, number: float, unit: str = "") -> None:
         """A number: an attribute here, and a series below this one's, with the same labels."""
     def fail(self, error_type: str, message: str = "") -> None:
-        """The outcome is an error of this type (few values: it is a label); the first one stands."""
+        """The outcome is an error of this type (few values: a label); the first one stands."""
     def end(self, ok: bool = True) -> None:
         """Ends it, once; for use without `with`. What failed before stays failed."""
     def __exit__(self, exception_type: type[BaseException] | None,
@@ -119,7 +119,8 @@ class _Handle:
 class Operation(_Handle):
     """An operation, found once: `with operation:` is a timed block, in any thread or task."""
 
-    def __new__(cls, name: str, /, *, labels: _Labels | None = None, **label: object) -> Operation: ...
+    def __new__(cls, name: str, /, *, labels: _Labels | None = None,
+                **label: object) -> Operation: ...
     @property
     def name(self) -> str: ...
     @property
@@ -188,7 +189,7 @@ class attach:
                  exception: BaseException | None, traceback: TracebackType | None, /) -> None: ...
 
 def bind(function: _Function, request: Request | None = None) -> _Function:
-    """`function`, to be called in another thread as part of `request` (default: the current one)."""
+    """`function`, to be called in another thread, as part of `request` (default: the current)."""
 
 def configure(*, service: str | None = None, labels: _Labels | None = None,
               label_keys: Iterable[str] | None = None,
@@ -197,7 +198,7 @@ def configure(*, service: str | None = None, labels: _Labels | None = None,
 
 def request(name: str, /, *, id: str | None = None, labels: _Labels | None = None,
             **attributes: object) -> Request:
-    """Begins a request. Without `with`, end() it; what is dropped without an end counts as aborted."""
+    """Begins a request. Without `with`, end() it; dropped without an end it counts as aborted."""
 
 def timer(name: str, /, *, labels: _Labels | None = None,
           **attributes: object) -> Timer | Stage | Request:

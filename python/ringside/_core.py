@@ -14,16 +14,16 @@ _console = None
 _FALSE = ("", "0")
 
 
-# ---- configuration --------------------------------------------------------------------------------
+# ---- configuration -----------------------------------------------------------------------------
 
 def configure(*, service=None, labels=None, label_keys=None, directory=None, console=None):
-    """Sets what is given; optional, and to be called before the first record. What is left out stays.
+    """Sets what is given; optional, before the first record. What is left out stays.
 
     `service`: the name this process is shown under. `labels`: of every series of this process.
     `label_keys`: the names of keywords that make the series too (default model, model_version,
-    device); may change at any time. `directory`: of the segment, on tmpfs. `console`: whether requests
-    are printed to stderr as they go. RINGSIDE_* of the environment goes before all of them, they go
-    before OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
+    device); may change at any time. `directory`: of the segment, on tmpfs. `console`: whether
+    requests are printed to stderr as they go. RINGSIDE_* of the environment goes before all of
+    them, they go before OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
 
     False when service, labels or directory came too late: this process has recorded already. Raises
     TypeError for a wrong type alone. Any thread, one at a time.
@@ -108,18 +108,18 @@ def start():
         _set_console(True)
 
 
-# ---- listeners ------------------------------------------------------------------------------------
+# ---- listeners ---------------------------------------------------------------------------------
 
 def set_sink(sink):
     """`sink(kind, facts)` is called for everything recorded from now on; None: nobody is.
 
-    It is called in the thread that recorded; what it raises is printed, not raised. `facts` is a dict:
+    Called in the thread that recorded; what it raises is printed, not raised. `facts` is a dict:
 
     - "start": request_id, operation, labels, attributes, timestamp, of a request that begins
     - "stage": a step as in a summary, with request_id and operation, when it ends
     - "request": the summary of a request when it ends, also of one step
     - "event": name, labels, attributes, request_id, operation (both None outside of a request)
-    - "operation": name, labels, seconds, outcome, error_type, of a timer or record without attributes
+    - "operation": name, labels, seconds, outcome, error_type, of what has no attributes
     - "value", "gauge", "count": name, labels, number, unit
     """
     if sink is None:
@@ -141,7 +141,7 @@ def _summary_of(detail):
     return summary_of(detail)
 
 
-# ---- hand-over ------------------------------------------------------------------------------------
+# ---- hand-over ---------------------------------------------------------------------------------
 
 class attach:  # noqa: N801: read as a function: `with ringside.attach(request):`
     """Makes `request` the current one of this thread, for the block; it goes on after it.
@@ -167,7 +167,7 @@ class attach:  # noqa: N801: read as a function: `with ringside.attach(request):
 
 
 def bind(function, request=None):
-    """`function`, to be called in another thread as part of `request` (default: the current one)."""
+    """`function`, to be called in another thread, as part of `request` (default: the current)."""
     if request is None:
         request = _ringside.current_request()
 

@@ -1,7 +1,7 @@
 """Names of the package that are imported when they are first used.
 
-A module-level __getattr__ would do it too, and would keep the interpreter from remembering where the
-package's other names are: it made a `ringside.timer` block a tenth slower.
+A module-level __getattr__ would do it too, and would keep the interpreter from remembering where
+the package's other names are: it made a `ringside.timer` block a tenth slower.
 """
 
 

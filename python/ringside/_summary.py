@@ -1,8 +1,8 @@
 """What the archive says of a request, as a dict: the same words, the same numbers.
 
 The rules are the agent's and the aggregator's (docs/archive.md); a test compares the two. Only the
-moment itself (`timestamp`, `start_unix_ns`) is read twice and differs by microseconds, and a host that
-the agent calls by another name is called as the system calls it.
+moment itself (`timestamp`, `start_unix_ns`) is read twice and differs by microseconds, and a host
+that the agent calls by another name is called as the system calls it.
 """
 
 import math

@@ -14,9 +14,9 @@ _ASYNC_GENERATOR = 0x200
 def timed(name=None, /, **keywords):
     """Times every call of the function, method, coroutine, generator or async generator below.
 
-    `name`: of the operation; default the function's own. Keywords as of `ringside.timer`. A coroutine
-    is timed from its first step to its end, a generator from the first `next` until it is exhausted,
-    closed or raises. Exceptions are recorded and raised on, untouched. Thread-safe.
+    `name`: of the operation; default the function's own. Keywords as of `ringside.timer`. A
+    coroutine is timed from its first step to its end, a generator from the first `next` until it is
+    exhausted, closed or raises. Exceptions are recorded and raised on, untouched. Thread-safe.
     """
     if callable(name):
         return _decorate(name, _name_of(name), keywords)

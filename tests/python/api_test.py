@@ -93,7 +93,8 @@ def test_failures_are_told_as_they_were(recorded):
     raised = archived[raised["request_id"]]
     assert raised["error"] == {"type": "ValueError", "message": "no answer"}
     assert raised["steps"][0]["error"] == {"type": "ValueError", "message": "no answer"}
-    assert archived[refused["request_id"]]["error"] == {"type": "empty_result", "message": "no text"}
+    assert archived[refused["request_id"]]["error"] == {
+        "type": "empty_result", "message": "no text"}
     assert [s["outcome"] for s in archived[unfinished["request_id"]]["steps"]] == ["aborted"]
     rows = recorded.rows("chat", "--stat", "count", by="outcome,error_type")
     assert {key: row["count"] for key, row in rows.items()} == {

@@ -1,4 +1,4 @@
-"""Uses the whole of the package's core once; prints what it expects of the archive, one JSON a line."""
+"""Uses the whole of the package's core once; prints each request's summary, one JSON a line."""
 
 import asyncio
 import json

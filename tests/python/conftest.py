@@ -1,4 +1,4 @@
-"""A segment directory of its own for each run, gone afterwards: the tests' own process records too."""
+"""A segment directory of its own for each run, gone afterwards: tests record too."""
 
 import os
 import shutil

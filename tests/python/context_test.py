@@ -52,7 +52,8 @@ def test_tasks_that_a_request_starts_belong_to_it():
 
     async def main():
         with ringside.request("parent") as request:
-            found = await asyncio.gather(child(), child(), asyncio.to_thread(ringside.current_request))
+            in_thread = asyncio.to_thread(ringside.current_request)
+            found = await asyncio.gather(child(), child(), in_thread)
         return request, found
 
     request, found = asyncio.run(main())
@@ -219,9 +220,11 @@ def test_attributes_of_any_kind_are_taken_and_never_raise():
 def test_wrong_calls_are_type_errors_as_those_of_any_function():
     with ringside.request("typed") as request:
         for call in (ringside.timer, ringside.request, lambda: ringside.record("x"),
-                     lambda: ringside.record("x", 245), lambda: ringside.record("x", ms=1, seconds=1),
-                     lambda: ringside.value("x"), lambda: request.value("x"), lambda: request.fail(),
-                     lambda: request.end(fine=True), lambda: request.set(1), ringside.Operation):
+                     lambda: ringside.record("x", 245),
+                     lambda: ringside.record("x", ms=1, seconds=1),
+                     lambda: ringside.value("x"), lambda: request.value("x"),
+                     lambda: request.fail(), lambda: request.end(fine=True),
+                     lambda: request.set(1), ringside.Operation):
             with pytest.raises(TypeError):
                 call()
 

@@ -1,4 +1,4 @@
-"""From import to the interpreter's end, with and without room, in every interpreter that is there."""
+"""From import to the interpreter's end, with and without room, in every interpreter there is."""
 
 import glob
 import os

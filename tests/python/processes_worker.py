@@ -1,4 +1,4 @@
-"""usage: processes_worker.py MODE [COUNT]      makes processes in one way; prints how many tasks ran.
+"""usage: processes_worker.py MODE [COUNT]    makes processes in one way; prints the tasks that ran.
 
 The operations bear the mode's name, so that several modes may record on one host.
 """
