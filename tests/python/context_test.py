@@ -10,7 +10,7 @@ import threading
 import pytest
 import ringside
 from ringside import _core
-from segments import counted
+from segments import counted, look
 
 
 def steps_of(request):
@@ -249,6 +249,32 @@ def test_labels_made_at_run_time_are_told_apart_and_found_again():
     operations = {ringside.Operation("dynamic", model=label(n % 5)) for n in range(100)}
     assert {operation.labels["model"] for operation in operations} == {label(n) for n in range(5)}
     assert len(operations) == 5
+
+
+def test_one_call_site_records_under_the_labels_of_each_call():
+    labels = [("a", "cpu"), ("a", "gpu"), ("b", "cpu")]
+    for _ in range(30):
+        for model, device in labels:  # the same strings each time: calls are remembered by them
+            with ringside.timer("call.site", model=model, device=device):
+                pass
+    counts = {(row["labels"]["model"], row["labels"]["device"]): row["count"]
+              for row in look(ringside.segment_path())["series"]
+              if row["operation"] == "call.site"}
+    assert counts == dict.fromkeys(labels, 30)
+
+
+def test_a_timer_that_is_entered_again_measures_both_blocks():
+    timer = ringside.timer("re.entered")
+    with timer:
+        with timer:
+            with timer as same:
+                assert same is timer
+    with timer:
+        pass
+    timer.start()
+    timer.end()
+    timer.end()  # does nothing
+    assert counted(ringside.segment_path(), "re.entered") == 5
 
 
 def test_threads_that_share_an_operation_do_not_meet():
