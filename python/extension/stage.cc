@@ -63,9 +63,9 @@ void OwnLabels(Step* step, PyObject* own) {
 void Tell(const Stage& stage) {
   Request* const request = stage.request;
   if (sink == nullptr || !IsOurs(*request)) return;
-  TellSink(stage.is_event ? "event" : "stage",
-           Py_BuildValue("(NNO)", DetailOf(*stage.step, 0), IdOf(request),
-                         request->operation->name));
+  TellSink(
+      stage.is_event ? "event" : "stage",
+      Py_BuildValue("(NNO)", DetailOf(*stage.step, 0), IdOf(request), request->operation->name));
 }
 
 }  // namespace
