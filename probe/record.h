@@ -39,15 +39,6 @@ void RecordCold(Form form, const Series& series, Sample sample) noexcept;
 void RecordUncommon(Form form, const BlockRef& ref, Sample sample, uint64_t control,
                     uint32_t armed) noexcept;
 
-// A sample's place in the histogram, of a lane that is ready and marked.
-[[gnu::always_inline]] inline void CountSample(Lane& lane, const BlockRef& ref, int64_t value,
-                                               uint64_t control) noexcept {
-  std::atomic<uint64_t>* cell = FindCell(lane, ref, value, control);
-  if (__builtin_expect(cell == nullptr, 0)) return AddSample(lane, ref, value, control);
-  Bump(*cell);
-  Bump(ref.block->sum, static_cast<uint64_t>(value));
-}
-
 // What a record is besides its place in the histogram.
 template <Form kForm>
 [[gnu::always_inline]] inline void AddDetail(Lane& lane, const BlockRef& ref,
@@ -110,14 +101,19 @@ inline void AddCount(const Series& series, uint64_t number) noexcept {
   RecordCold(Form::kCounter, series, sample);
 }
 
+// Of ticks that passed.
+[[gnu::always_inline]] inline int64_t PassedNs(uint64_t ticks, uint64_t ns_per_tick_q32) noexcept {
+  const uint64_t ns = proto::TicksToNs(ticks, ns_per_tick_q32);
+  return static_cast<int64_t>(ns <= kLargestSample ? ns : kLargestSample);
+}
+
 // Nanoseconds since `start`. A clock that went back is 0, and counted.
 uint64_t CountNegativeClock() noexcept;
 [[gnu::always_inline]] inline int64_t ElapsedNs(uint64_t start, uint64_t end,
                                                 uint64_t ns_per_tick_q32) noexcept {
   uint64_t ticks = end - start;
   if (__builtin_expect(static_cast<int64_t>(ticks) < 0, 0)) ticks = CountNegativeClock();
-  const uint64_t ns = proto::TicksToNs(ticks, ns_per_tick_q32);
-  return static_cast<int64_t>(ns <= kLargestSample ? ns : kLargestSample);
+  return PassedNs(ticks, ns_per_tick_q32);
 }
 
 }  // namespace ringside::probe

@@ -151,6 +151,27 @@ bool HasClock(const Access& access, uint64_t start_ticks) noexcept {
   return false;
 }
 
+// `ticks`: when the usual way was tried; 0: it was not. A second reading of the clock would hold
+// the time of the first attempt, and its smallest duration would turn the next ones away for ever.
+[[gnu::noinline]] void Next(RequestState& state, ringside_text name, const ringside_label* labels,
+                            size_t label_count, uint64_t ticks) noexcept {
+  if (ticks != 0 && state.room.bytes == 0 && TakeRoom(state.slot, kStepsAhead, &state.room) &&
+      SwitchStage(state, View(name), ticks)) {
+    return;
+  }
+  if (state.series == nullptr || state.start_ticks == 0 || !IsOurs(state.generation)) return;
+  const Series* series = StageSeries(state, name, labels, label_count);
+  const Access access;
+  if (access.segment == nullptr) return;
+  if (ticks == 0) ticks = access.Now();
+  const SlotUse use{state.slot, state.owner};
+  if (state.next.series != nullptr) {
+    FinishStage(access, &state.next, proto::Outcome::kOk, {},
+                access.NsSince(state.next.start_ticks, ticks), use);
+  }
+  BeginStage(access, state, *series, ticks, state.owner, use, &state.room, &state.next);
+}
+
 void Close(RequestState* state) noexcept {
   state->series = nullptr;
   state->next.series = nullptr;
@@ -269,25 +290,13 @@ ringside_stage* ringside_request_next(ringside_request* request, ringside_text n
                                       const ringside_label* labels, size_t label_count) noexcept {
   if (request == nullptr) return nullptr;
   RequestState& state = StateOf(request);
+  uint64_t ticks = 0;
   if (__builtin_expect(label_count == 0 && MaySwitch(state), 1)) {
     // Read first: what follows does not wait for it, and is not part of the stage that ends.
-    const uint64_t ticks = proto::ReadCounter();
-    const Series* series = SeriesRegistry::Stage(*state.series, View(name));
-    if (SwitchStage(state, *series, ticks)) return &request->next;
+    ticks = proto::ReadCounter();
+    if (state.room.bytes > 0 && SwitchStage(state, View(name), ticks)) return &request->next;
   }
-  if (state.series == nullptr || state.start_ticks == 0 || !IsOurs(state.generation)) {
-    return &request->next;
-  }
-  const Series* series = StageSeries(state, name, labels, label_count);
-  const Access access;
-  if (access.segment == nullptr) return &request->next;
-  const uint64_t ticks = access.Now();
-  const SlotUse use{state.slot, state.owner};
-  if (state.next.series != nullptr) {
-    FinishStage(access, &state.next, proto::Outcome::kOk, {},
-                access.NsSince(state.next.start_ticks, ticks), use);
-  }
-  BeginStage(access, state, *series, ticks, state.owner, use, &state.room, &state.next);
+  Next(state, name, labels, label_count, ticks);
   return &request->next;
 }
 

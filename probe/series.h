@@ -22,7 +22,7 @@ inline constexpr uint32_t kMaxOrdinarySeries = kMaxSeries - kMaxSeries / 8;
 inline constexpr uint32_t kMaxErrorTypes = 32;
 inline constexpr std::string_view kOtherErrorType = "(other)";
 
-struct ChildTable;
+struct StageTable;
 
 struct Series {
   // -- what every record reads --
@@ -49,7 +49,7 @@ struct Series {
   std::atomic<Series*> first_error{nullptr};     // of an ok series: a list by next_error
   std::atomic<uint32_t> error_types{0};          // its length
   std::atomic<uint32_t> listed{0};               // of an error series: someone put it in the list
-  std::atomic<ChildTable*> children{nullptr};    // of a request's series: stages without labels
+  std::atomic<StageTable*> stages{nullptr};      // of a request's series
   Series* next_error = nullptr;                  // written before it is published in a list
 };
 

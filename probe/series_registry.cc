@@ -6,6 +6,7 @@
 
 #include "probe/arena.h"
 #include "probe/short_text.h"
+#include "probe/stage_table.h"
 #include "proto/segment_format.h"
 
 namespace ringside::probe {
@@ -147,61 +148,44 @@ void ListError(Series& series, Series& error) noexcept {
   series.error_types.fetch_add(1, std::memory_order_relaxed);
 }
 
-}  // namespace
-
-// Stages of a request by name, without labels: what Next() looks up.
-struct ChildTable {
-  static constexpr uint32_t kSize = 64;
-  static constexpr uint32_t kProbes = 8;
-  struct Child {
-    std::string_view name;  // the end of the series' path
-    const Series* series;
-  };
-  // SYNC series-link
-  std::atomic<const Child*> children[kSize] = {};
-};
-
-namespace {
-
-ChildTable* ChildrenOf(Series& request) noexcept {
-  ChildTable* table =
-      request.children.load(std::memory_order_acquire);  // SYNC series-link (reader)
+StageTable* StagesOf(Series& request) noexcept {
+  StageTable* table = request.stages.load(std::memory_order_acquire);  // SYNC series-link (reader)
   if (table != nullptr) return table;
-  void* memory = arena.Take(sizeof(ChildTable));
+  void* memory = arena.Take(sizeof(StageTable));
   if (memory == nullptr) return nullptr;
-  auto* made = new (memory) ChildTable;
+  auto* made = new (memory) StageTable;
   // SYNC series-link (writer)
   const bool is_ours =
-      request.children.compare_exchange_strong(table, made, std::memory_order_acq_rel);
+      request.stages.compare_exchange_strong(table, made, std::memory_order_acq_rel);
   return is_ours ? made : table;
 }
 
 // For the table of `request`. nullptr: no memory, or `series` is not `<request>/<name>` in full (a
 // cut or overflow series must not be found under this name).
-const ChildTable::Child* MakeChild(const Series& request, std::string_view name,
-                                   const Series& series) noexcept {
+const StageTable::Stage* MakeTableEntry(const Series& request, std::string_view name,
+                                        const Series& series) noexcept {
   const size_t prefix = request.path.size() + 1;
   if (series.is_overflow || series.path.size() != prefix + name.size() ||
       series.path.substr(prefix) != name) {
     return nullptr;
   }
-  void* memory = arena.Take(sizeof(ChildTable::Child));
+  void* memory = arena.Take(sizeof(StageTable::Stage));
   if (memory == nullptr) return nullptr;
-  return new (memory) ChildTable::Child{series.path.substr(prefix), &series};
+  return new (memory) StageTable::Stage{TextEnds::Of(name), series.path.substr(prefix), &series};
 }
 
 // Found or made in the registry, and put into its request's table if there is room.
 [[gnu::noinline]] const Series* MakeStage(const Series& request, std::string_view name) noexcept {
   LabelSet none;
   const Series* series = SeriesRegistry::Stage(request, name, none);
-  ChildTable* table = ChildrenOf(const_cast<Series&>(request));
-  const uint64_t hash = QuickHash(name);
-  for (uint32_t i = 0; table != nullptr && i < ChildTable::kProbes; ++i) {
-    auto& slot = table->children[(hash + i) % ChildTable::kSize];
+  StageTable* table = StagesOf(const_cast<Series&>(request));
+  const uint64_t hash = TextEnds::Of(name).Hash();
+  for (uint32_t i = 0; table != nullptr && i < StageTable::kProbes; ++i) {
+    auto& slot = table->stages[(hash + i) % StageTable::kSize];
     if (slot.load(std::memory_order_relaxed) != nullptr) continue;
-    const ChildTable::Child* child = MakeChild(request, name, *series);
-    if (child != nullptr)
-      slot.store(child, std::memory_order_release);  // SYNC series-link (writer)
+    const StageTable::Stage* stage = MakeTableEntry(request, name, *series);
+    if (stage != nullptr)
+      slot.store(stage, std::memory_order_release);  // SYNC series-link (writer)
     break;
   }
   return series;
@@ -289,17 +273,8 @@ const Series* SeriesRegistry::Stage(const Series& request, std::string_view name
 }
 
 const Series* SeriesRegistry::Stage(const Series& request, std::string_view name) noexcept {
-  // SYNC series-link (reader), here and below
-  const ChildTable* table = request.children.load(std::memory_order_acquire);
-  if (__builtin_expect(table == nullptr, 0)) return MakeStage(request, name);
-  const uint64_t hash = QuickHash(name);
-  for (uint32_t i = 0; i < ChildTable::kProbes; ++i) {
-    const ChildTable::Child* child =
-        table->children[(hash + i) % ChildTable::kSize].load(std::memory_order_acquire);
-    if (child == nullptr) break;
-    if (__builtin_expect(SameText(child->name, name), 1)) return child->series;
-  }
-  return MakeStage(request, name);
+  const Series* known = FindStage(request, name);
+  return __builtin_expect(known != nullptr, 1) ? known : MakeStage(request, name);
 }
 
 const Series* SeriesRegistry::ValueOf(const Series& parent, std::string_view name,

@@ -42,12 +42,28 @@ inline uint64_t HashText(uint64_t hash, std::string_view text) noexcept {
   return hash ^ hash >> 29;
 }
 
-// Of both ends alone: for a table that compares the names in full.
-inline uint64_t QuickHash(std::string_view text) noexcept {
-  constexpr uint64_t kFactor = 0x9e3779b97f4a7c15u;
-  const uint64_t first = LastWord(text.data(), text.size() < 8 ? text.size() : 8);
-  return ((LastWord(text.data(), text.size()) ^ first * 3 ^ text.size()) * kFactor) >> 32;
-}
+// Size and both ends of a text: of up to 16 bytes they are all of it.
+struct TextEnds {
+  uint64_t first;
+  uint64_t last;
+  size_t size;
+
+  static constexpr size_t kWhole = 16;
+
+  static TextEnds Of(std::string_view text) noexcept {
+    const uint64_t last = LastWord(text.data(), text.size());
+    uint64_t first = last;
+    if (text.size() > 8) memcpy(&first, text.data(), 8);
+    return {first, last, text.size()};
+  }
+  uint64_t Hash() const noexcept {
+    constexpr uint64_t kFactor = 0x9e3779b97f4a7c15u;
+    return ((last ^ first * 3 ^ size) * kFactor) >> 32;
+  }
+  friend bool operator==(const TextEnds& a, const TextEnds& b) noexcept {
+    return ((a.first ^ b.first) | (a.last ^ b.last) | (a.size ^ b.size)) == 0;
+  }
+};
 
 inline bool SameText(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;

@@ -75,10 +75,10 @@ inline proto::StepEntry* StepAt(const SlotRef& slot, EntryId id) noexcept {
   return reinterpret_cast<proto::StepEntry*>(slot.entries() + id - 1);
 }
 
-inline EntryId BeginStep(const SlotRef& slot, StepRoom* room, uint32_t series,
-                         uint64_t start_ticks) noexcept {
+// The room is not empty.
+inline EntryId BeginStepInRoom(const SlotRef& slot, StepRoom* room, uint32_t series,
+                               uint64_t start_ticks) noexcept {
   constexpr uint32_t kSize = sizeof(proto::StepEntry);
-  if (room->bytes == 0 && !TakeRoom(slot, kStepsAhead, room)) return 0;
   const EntryId id = room->offset + 1;
   room->offset += kSize;
   room->bytes -= kSize;
@@ -94,6 +94,12 @@ inline EntryId BeginStep(const SlotRef& slot, StepRoom* room, uint32_t series,
   step->head.word.store(EntryWord(proto::EntryType::kStepOpen, kSize), std::memory_order_release);
   slot.head->current_step.store(id, std::memory_order_relaxed);
   return id;
+}
+
+inline EntryId BeginStep(const SlotRef& slot, StepRoom* room, uint32_t series,
+                         uint64_t start_ticks) noexcept {
+  if (room->bytes == 0 && !TakeRoom(slot, kStepsAhead, room)) return 0;
+  return BeginStepInRoom(slot, room, series, start_ticks);
 }
 
 // Without a word about which step is the current one.

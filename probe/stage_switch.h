@@ -4,6 +4,7 @@
 
 #include "probe/record.h"
 #include "probe/request.h"
+#include "probe/stage_table.h"
 
 namespace ringside::probe {
 
@@ -15,27 +16,34 @@ inline bool MaySwitch(const RequestState& state) noexcept {
          lane.has_counter_clock;
 }
 
-// Only where MaySwitch holds. False: still not the usual case, and nothing was done.
-[[gnu::always_inline]] inline bool SwitchStage(RequestState& state, const Series& series,
+// Only where MaySwitch holds, and with room for a step. False: still not the usual case, and
+// nothing was done. Calls nothing, so that the usual case saves few registers.
+[[gnu::always_inline]] inline bool SwitchStage(RequestState& state, std::string_view name,
                                                uint64_t ticks) noexcept {
+  const Series* next = FindStage(*state.series, name);
+  if (__builtin_expect(next == nullptr, 0)) return false;
   Lane& lane = current_lane;
   StageState& stage = state.next;
   const uint32_t armed = BeginMark(lane);
   uint64_t control = 0;
   if (IsReady(lane, armed, &control)) {
     const BlockRef& ended = lane.refs[stage.series->id];
-    const BlockRef& begun = lane.refs[series.id];
-    const bool is_usual = ended.block != nullptr && begun.block != nullptr &&
-                          static_cast<int64_t>(ticks - stage.start_ticks) >= 0;
+    const BlockRef& begun = lane.refs[next->id];
+    const uint64_t passed = ticks - stage.start_ticks;
+    const bool is_usual =
+        ended.block != nullptr && begun.block != nullptr && static_cast<int64_t>(passed) >= 0;
     if (__builtin_expect(is_usual, 1)) {
-      const int64_t ns = ElapsedNs(stage.start_ticks, ticks, lane.ns_per_tick_q32);
-      CountSample(lane, ended, ns, control);
-      CompleteStep(state.slot, stage.step, ended.series, static_cast<uint64_t>(ns));
-      stage.series = &series;
-      stage.start_ticks = ticks;
-      stage.step = BeginStep(state.slot, &state.room, begun.series, ticks);
-      EndMark(lane, armed);
-      return true;
+      const int64_t ns = PassedNs(passed, lane.ns_per_tick_q32);
+      if (std::atomic<uint64_t>* cell = FindCell(lane, ended, ns, control)) {
+        Bump(*cell);
+        Bump(ended.block->sum, static_cast<uint64_t>(ns));
+        CompleteStep(state.slot, stage.step, ended.series, static_cast<uint64_t>(ns));
+        stage.series = next;
+        stage.start_ticks = ticks;
+        stage.step = BeginStepInRoom(state.slot, &state.room, begun.series, ticks);
+        EndMark(lane, armed);
+        return true;
+      }
     }
   }
   EndMark(lane, armed);

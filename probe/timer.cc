@@ -30,11 +30,15 @@ uint64_t InFlightWord(uint32_t series, uint64_t ticks) noexcept {
   return uint64_t{series} << 40 | ((ticks >> 8) & ((uint64_t{1} << 40) - 1));
 }
 
+using ReadClock = uint64_t();
+
+// The clock is read last: what comes before is not part of what is timed.
+template <ReadClock kRead>
 [[gnu::always_inline]] inline void StartInLane(Lane& lane, TimerState& state,
                                                uint32_t series) noexcept {
   state.attachment = lane.attachment;
   state.saved_in_flight = lane.shared->in_flight.load(std::memory_order_relaxed);
-  const uint64_t ticks = lane.Now();
+  const uint64_t ticks = kRead();
   lane.shared->in_flight.store(InFlightWord(series, ticks), std::memory_order_relaxed);
   state.start_ticks = ticks;
 }
@@ -47,13 +51,29 @@ uint64_t InFlightWord(uint32_t series, uint64_t ticks) noexcept {
   if (way == Way::kOff) return;
   if (way == Way::kOwnLane) {
     if (const BlockRef* ref = FindRef(lane, *state.series)) {
-      StartInLane(lane, state, ref->series);
-      return;
+      if (lane.has_counter_clock) return StartInLane<proto::ReadCounter>(lane, state, ref->series);
+      return StartInLane<proto::MonotonicNs>(lane, state, ref->series);
     }
   }
   state.attachment = uint64_t{Process::Generation()} << 32 | kUnattached;
   // Without a segment there is no calibrated clock either, and the sample is only counted as lost.
   state.start_ticks = segment != nullptr ? segment->clock.Now() : 0;
+}
+
+template <ReadClock kRead>
+[[gnu::always_inline]] inline void Start(TimerState& state) noexcept {
+  Lane& lane = current_lane;
+  if (IsReady(lane)) {
+    const BlockRef& ref = lane.refs[state.series->id];
+    if (__builtin_expect(ref.block != nullptr, 1)) {
+      return StartInLane<kRead>(lane, state, ref.series);
+    }
+  }
+  StartCold(state);
+}
+
+[[gnu::noinline]] void StartByMonotonic(TimerState& state) noexcept {
+  Start<proto::MonotonicNs>(state);
 }
 
 [[gnu::cold, gnu::noinline]] void EndCold(TimerState& state, uint64_t ticks) noexcept {
@@ -83,13 +103,13 @@ uint64_t InFlightWord(uint32_t series, uint64_t ticks) noexcept {
   uint64_t control = 0;
   if (__builtin_expect(state.attachment == lane.attachment, 1) && IsReady(lane, armed, &control)) {
     const BlockRef& ref = lane.refs[state.series->id];
-    const bool is_common =
-        ref.block != nullptr && static_cast<int64_t>(ticks - state.start_ticks) >= 0;
-    if (__builtin_expect(is_common, 1)) {
+    const uint64_t start_ticks = state.start_ticks;
+    const uint64_t passed = ticks - start_ticks;
+    if (__builtin_expect(ref.block != nullptr && static_cast<int64_t>(passed) >= 0, 1)) {
       lane.shared->in_flight.store(state.saved_in_flight, std::memory_order_relaxed);
       state.attachment = 0;
-      const int64_t ns = ElapsedNs(state.start_ticks, ticks, lane.ns_per_tick_q32);
-      return RecordMarked<Form::kTimed>(lane, ref, {ns, state.start_ticks}, control, armed);
+      const int64_t ns = PassedNs(passed, lane.ns_per_tick_q32);
+      return RecordMarked<Form::kTimed>(lane, ref, {ns, start_ticks}, control, armed);
     }
   }
   EndMark(lane, armed);
@@ -157,20 +177,16 @@ void ringside_operation_record(const ringside_operation* operation, uint64_t nan
 void ringside_timer_start(ringside_timer* timer, const ringside_operation* operation) noexcept {
   TimerState& state = StateOf(timer);
   state.series = SeriesOf(operation);
-  Lane& lane = current_lane;
-  if (__builtin_expect(operation != nullptr, 1) && IsReady(lane)) {
-    const BlockRef& ref = lane.refs[state.series->id];
-    if (__builtin_expect(ref.block != nullptr, 1)) {
-      StartInLane(lane, state, ref.series);
-      return;
-    }
+  if (__builtin_expect(operation == nullptr, 0)) {
+    state.attachment = 0;
+    return;
   }
-  state.attachment = 0;
-  if (operation != nullptr) StartCold(state);
+  // Without a lane, too, the clock is not known to be the counter.
+  if (__builtin_expect(!current_lane.has_counter_clock, 0)) return StartByMonotonic(state);
+  Start<proto::ReadCounter>(state);
 }
 
 void ringside_timer_end(ringside_timer* timer) noexcept {
-  // Without a lane, too, the clock is not known to be the counter.
   if (__builtin_expect(!current_lane.has_counter_clock, 0)) return EndByMonotonic(StateOf(timer));
   End(StateOf(timer), proto::ReadCounter());
 }
