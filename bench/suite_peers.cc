@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 #include <string>
 
 #include <arpa/inet.h>
@@ -22,6 +24,7 @@
 
 #include "bench/benchmark.h"
 #include "bench/measure.h"
+#include "bench/worker_process.h"
 
 namespace ringside::bench {
 namespace {
@@ -30,12 +33,18 @@ using proto::Result;
 using proto::Status;
 using Clock = std::chrono::steady_clock;
 
+void RunTimers(uint64_t turns) {
+  static const Operation kOperation("bench.timer");
+  for (uint64_t i = 0; i < turns; ++i) {
+    const Timer timer(kOperation);
+  }
+}
+
 // The peer's complete record against ours, while an agent drains ours.
 template <typename Record>
 Result<Figure> MeasurePeer(const Context& context, const Record& record) {
   const Result<Stack*> stack = context.stack();
   if (!stack) return stack.status();
-  static const Operation kOperation("bench.timer");
   return MeasureInTurns(
       context,
       [&](uint64_t turns) {
@@ -44,11 +53,7 @@ Result<Figure> MeasurePeer(const Context& context, const Record& record) {
           record(std::chrono::duration<double>(Clock::now() - start).count());
         }
       },
-      [](uint64_t turns) {
-        for (uint64_t i = 0; i < turns; ++i) {
-          const Timer timer(kOperation);
-        }
-      });
+      RunTimers);
 }
 
 #ifdef RINGSIDE_HAS_PROMETHEUS
@@ -61,6 +66,23 @@ Result<Figure> MeasurePrometheus(const Context& context) {
           .Add({}, prometheus::Histogram::BucketBoundaries{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                            0.1, 0.25, 0.5, 1});
   return MeasurePeer(context, [&](double seconds) { histogram.Observe(seconds); });
+}
+#endif
+
+#ifdef RINGSIDE_HAS_LTTNG
+Result<Figure> MeasureLttng(const Context& context) {
+  const Result<Stack*> stack = context.stack();
+  if (!stack) return stack.status();
+  std::error_code ignored;
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  Result<std::unique_ptr<WorkerProcess>> worker =
+      WorkerProcess::Start((folder / "lttng_session").string());
+  if (!worker) return worker.status();
+  if (!(*worker)->Run(1000)) return Status::Error("lttng_session: no event could be recorded");
+  const uint64_t turns = TurnsFor(RunTimers, SliceNs(context));
+  return MedianOfTurns(
+      context, [&] { return (*worker)->Run(turns).value_or(0); },
+      [&] { return NsPerTurn(RunTimers, turns); });
 }
 #endif
 
@@ -108,6 +130,9 @@ void AddPeersSuite(std::vector<Benchmark>* benchmarks) {
   };
 #ifdef RINGSIDE_HAS_PROMETHEUS
   add("peer.prometheus_cpp", MeasurePrometheus);
+#endif
+#ifdef RINGSIDE_HAS_LTTNG
+  add("peer.lttng_ust", MeasureLttng);
 #endif
   add("peer.spdlog_async", MeasureSpdlogAsync);
   add("peer.statsd_udp", MeasureStatsd);

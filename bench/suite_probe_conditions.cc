@@ -53,9 +53,9 @@ Result<Figure> MeasureRingFull(const Context& context) {
   Result<std::unique_ptr<WorkerProcess>> worker = WorkerProcess::Start(BesideThis("timer_worker"));
   if (!worker) return worker.status();
   const uint64_t turns = TurnsFor(RunTimers, SliceNs(context));
-  if (!(*worker)->RunTimers(turns)) return Status::Error("the worker without an agent is gone");
+  if (!(*worker)->Run(turns)) return Status::Error("the worker without an agent is gone");
   return MedianOfTurns(
-      context, [&] { return (*worker)->RunTimers(turns).value_or(0); },
+      context, [&] { return (*worker)->Run(turns).value_or(0); },
       [&] { return NsPerTurn(RunTimers, turns); });
 }
 

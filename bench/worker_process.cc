@@ -46,7 +46,7 @@ WorkerProcess::~WorkerProcess() {
   if (!segments_.empty()) std::filesystem::remove_all(segments_, ignored);
 }
 
-std::optional<double> WorkerProcess::RunTimers(uint64_t turns) {
+std::optional<double> WorkerProcess::Run(uint64_t turns) {
   double ns = 0;
   if (std::fprintf(questions_, "%" PRIu64 "\n", turns) < 0 || std::fflush(questions_) != 0 ||
       std::fscanf(answers_, "%lf", &ns) != 1) {

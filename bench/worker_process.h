@@ -1,4 +1,4 @@
-// The other end of timer_worker.cc: a child process, asked over pipes.
+// The other end of timer_worker.cc and lttng_worker.cc: a child process, asked over pipes.
 #ifndef RINGSIDE_BENCH_WORKER_PROCESS_H_
 #define RINGSIDE_BENCH_WORKER_PROCESS_H_
 
@@ -22,8 +22,8 @@ class WorkerProcess {
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
-  // Nanoseconds of one timer. nullopt: the worker is gone.
-  std::optional<double> RunTimers(uint64_t turns);
+  // Nanoseconds of one turn. nullopt: the worker is gone.
+  std::optional<double> Run(uint64_t turns);
 
  private:
   WorkerProcess() = default;
