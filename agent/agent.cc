@@ -125,6 +125,7 @@ Status Agent::Activate(uint64_t now_unix_ns) {
 int Agent::DoWork(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   if (producers_ == nullptr && !TryActivate(now_monotonic_ns, now_unix_ns)) return 0;
   int work = Discover(now_monotonic_ns);
+  DrainEarly(now_monotonic_ns, now_unix_ns);
   work += CloseWhenDue(now_monotonic_ns, now_unix_ns);
   work += Communicate(now_monotonic_ns, now_unix_ns);
   return work;
@@ -138,6 +139,14 @@ int Agent::Discover(uint64_t now_monotonic_ns) {
   log_->WarnAll(notes, now_monotonic_ns);
   // Those whose last commit an earlier agent did not live to clean up after.
   return found + producers_->RemoveDone();
+}
+
+// Lazily: a reader that polls all the time makes the writers' lines several times dearer.
+void Agent::DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (now_monotonic_ns < next_early_drain_ns_) return;
+  next_early_drain_ns_ =
+      now_monotonic_ns + static_cast<uint64_t>(std::chrono::nanoseconds(config_.poll).count());
+  producers_->DrainEarly(config_.detail, now_monotonic_ns, now_unix_ns);
 }
 
 int Agent::Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {

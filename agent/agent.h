@@ -84,6 +84,7 @@ class Agent {
   proto::Status Activate(uint64_t now_unix_ns);
   int Discover(uint64_t now_monotonic_ns);
   int Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  void DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   int CloseWhenDue(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   bool CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns, uint64_t retire_after_ns);
   void ScheduleClose(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
@@ -105,6 +106,7 @@ class Agent {
 
   uint64_t next_activation_ns_ = 0;
   uint64_t next_rescan_ns_ = 0;
+  uint64_t next_early_drain_ns_ = 0;
   uint64_t next_close_ns_ = 0;
   uint64_t interval_start_unix_ns_ = 0;
   uint64_t intervals_ = 0;

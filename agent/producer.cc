@@ -51,7 +51,8 @@ std::string InstanceOf(uint64_t pid, const proto::Uuid& uuid) {
 Producer::Producer(std::unique_ptr<SegmentFile> segment, std::unique_ptr<BaselineFile> baseline)
     : segment_(std::move(segment)),
       baseline_(std::move(baseline)),
-      liveness_(baseline_->valid().head->holder_pid) {}
+      liveness_(baseline_->valid().head->holder_pid),
+      drain_(*segment_, table_) {}
 
 Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> segment,
                                                    int agent_directory_fd, uint64_t committed) {
@@ -87,8 +88,16 @@ Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> 
     producer->state_ = State::kFinal;
     producer->done_ = true;
   }
+  if (Status s = producer->BeginDrain(); !s) return s;
   producer->PublishTails();
   return producer;
+}
+
+Status Producer::BeginDrain() {
+  SegmentUse use;
+  if (Status s = ReadLanes(&use); !s) return s;
+  const SlotImage& valid = baseline_->valid();
+  return drain_.Begin(valid.cursors, valid.head->lanes_used, lanes_.get(), use.lanes_used);
 }
 
 // A segment that was read before, by an agent whose notes are gone: what it holds now may have
@@ -165,8 +174,38 @@ void Producer::Identify(ProducerDelta* delta) const {
   delta->quarantine = quarantine_;
 }
 
+void Producer::DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns,
+                          uint64_t now_unix_ns) {
+  if (done_ || state_ == State::kQuarantined || !early_error_.empty()) return;
+  const Status status = DrainLanes(budget, ClockAt(now_monotonic_ns, now_unix_ns));
+  if (!status) early_error_ = status.message();
+}
+
+Status Producer::DrainLanes(const DetailBudget& budget, const TickMapper& clock) {
+  bool is_fresh = false;  // the table knows what the heads may name
+  for (uint32_t lane = 0; lane < drain_.lanes(); ++lane) {
+    const Result<RingHeads> heads = segment_->LoadHeads(lane);
+    if (!heads) return heads.status();
+    if (!drain_.IsFilling(lane, *heads)) continue;
+    if (!is_fresh) {
+      const Result<SegmentUse> use = segment_->ReadUse();
+      if (!use) return use.status();
+      if (Status s = table_.Refresh(*segment_, use->series_count); !s) return s;
+      is_fresh = true;
+    }
+    // The table must be newer than the heads that are drained by.
+    if (Status s = drain_.DrainEarly(lane, *heads, budget, clock); !s) return s;
+    const LaneCursor& passed = drain_.cursor(lane);
+    if (Status s = segment_->PublishTails(lane, passed.timing_records, passed.request_bytes); !s) {
+      return s;
+    }
+  }
+  return Status();
+}
+
 Status Producer::CollectChecked(const CloseContext& context, ProducerDelta* delta, bool* changed) {
   if (Status s = segment_->CheckSize(); !s) return s;
+  if (!early_error_.empty()) return Status::Error(early_error_);
   SegmentUse use;
   if (Status s = ReadLanes(&use); !s) return s;
   Result<bool> quiet = IsQuiet(use);
@@ -207,18 +246,19 @@ Status Producer::ReadLanes(SegmentUse* use) {
 }
 
 Result<bool> Producer::IsQuiet(const SegmentUse& use) const {
-  const SlotImage& valid = baseline_->valid();
+  if (drain_.HasPending()) return false;
   uint64_t dropped = 0;
   for (uint32_t lane = 0; lane < use.lanes_used; ++lane) {
     const proto::Lane& copy = lanes_[lane];
-    const LaneCursor& cursor = valid.cursors[lane];
-    if (copy.timing_head.load(std::memory_order_relaxed) != cursor.timing_records ||
-        copy.request_head.load(std::memory_order_relaxed) != cursor.request_bytes) {
+    const LaneCursor passed = lane < drain_.lanes() ? drain_.cursor(lane) : LaneCursor{};
+    if (copy.timing_head.load(std::memory_order_relaxed) != passed.timing_records ||
+        copy.request_head.load(std::memory_order_relaxed) != passed.request_bytes) {
       return false;
     }
     dropped += copy.timing_dropped.load(std::memory_order_relaxed) +
                copy.request_dropped.load(std::memory_order_relaxed);
   }
+  const SlotImage& valid = baseline_->valid();
   if (dropped != valid.head->lane_dropped) return false;
   return IsUnchanged(*segment_, use, valid);
 }
@@ -253,18 +293,17 @@ Status Producer::Copy(const SegmentUse& use) {
   return Status();
 }
 
-TickMapper Producer::ClockOf(const CloseContext& context) const {
+TickMapper Producer::ClockAt(uint64_t now_monotonic_ns, uint64_t now_unix_ns) const {
   const SegmentIdentity& identity = segment_->identity();
   // The caller's clock is CLOCK_MONOTONIC: what a segment of that kind was written with.
-  const uint64_t now_ticks = identity.clock_kind == proto::ClockKind::kTsc
-                                 ? proto::ReadCounter()
-                                 : context.now_monotonic_ns;
-  return {now_ticks, context.now_unix_ns, identity.ns_per_tick_q32};
+  const uint64_t now_ticks =
+      identity.clock_kind == proto::ClockKind::kTsc ? proto::ReadCounter() : now_monotonic_ns;
+  return {now_ticks, now_unix_ns, identity.ns_per_tick_q32};
 }
 
 Status Producer::Compute(const CloseContext& context, const SegmentUse& use, bool last,
                          ProducerDelta* delta) {
-  const TickMapper clock = ClockOf(context);
+  const TickMapper clock = ClockAt(context.now_monotonic_ns, context.now_unix_ns);
   // After the copy: a series that a copied row names was ready before.
   if (Status s = table_.Refresh(*segment_, use.series_count); !s) return s;
   Result<Difference> difference = Differ(baseline_->idle(), baseline_->valid(), table_, clock);
@@ -278,7 +317,10 @@ Status Producer::Compute(const CloseContext& context, const SegmentUse& use, boo
   head.aborted_rows = before.aborted_rows;
   head.recorded = before.recorded + difference->recorded;
   Detail detail;
-  if (Status s = DrainRings(context, clock, &detail); !s) return s;
+  const SlotImage& idle = baseline_->idle();
+  Status drained = drain_.Close(lanes_.get(), idle.head->lanes_used, context.budget, clock,
+                                idle.cursors, &detail);
+  if (!drained) return drained;
   if (last) {
     if (Status s = Fold(use, clock, &detail, delta); !s) return s;
   }
@@ -290,18 +332,6 @@ Status Producer::Compute(const CloseContext& context, const SegmentUse& use, boo
   Identify(delta);
   delta->totals = TotalsOf(head);
   delta->is_final = last;
-  return Status();
-}
-
-Status Producer::DrainRings(const CloseContext& context, const TickMapper& clock, Detail* detail) {
-  RingDrain drain(*segment_, table_, clock, context.budget);
-  const SlotImage& valid = baseline_->valid();
-  const SlotImage& idle = baseline_->idle();
-  for (uint32_t lane = 0; lane < idle.head->lanes_used; ++lane) {
-    Status status =
-        drain.Drain(lane, lanes_[lane], valid.cursors[lane], &idle.cursors[lane], detail);
-    if (!status) return status;
-  }
   return Status();
 }
 
@@ -342,20 +372,26 @@ void Producer::Tag(uint64_t position) {
 }
 
 void Producer::Untag() {
-  if (in_commit_) baseline_->Untag();
+  if (in_commit_) {
+    baseline_->Untag();
+    drain_.RolledBack();
+  }
   in_commit_ = false;
   last_ = false;
 }
 
 void Producer::Flip() {
-  if (in_commit_) baseline_->Flip();
+  if (in_commit_) {
+    baseline_->Flip();
+    const SlotImage& valid = baseline_->valid();
+    drain_.Committed(valid.cursors, valid.head->lanes_used);
+  }
   if (state_ == State::kQuarantined) quarantine_reported_ = true;
 }
 
 void Producer::PublishTails() {
-  const SlotImage& valid = baseline_->valid();
-  for (uint32_t lane = 0; lane < valid.head->lanes_used; ++lane) {
-    const LaneCursor& cursor = valid.cursors[lane];
+  for (uint32_t lane = 0; lane < drain_.lanes(); ++lane) {
+    const LaneCursor& cursor = drain_.cursor(lane);
     // A truncated file: the next collect will find out and say so.
     if (!segment_->PublishTails(lane, cursor.timing_records, cursor.request_bytes)) return;
   }

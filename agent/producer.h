@@ -51,6 +51,8 @@ class Producer {
   uint64_t process() const { return verdict_ == Liveness::Verdict::kAlive ? holder() : 0; }
   proto::ProducerTotals totals() const;
 
+  // Between two closes: passes what lies in rings that would fill up before the next.
+  void DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   // One interval's share. True: `delta` holds something to be committed with this interval.
   bool Collect(const CloseContext& context, proto::ProducerDelta* delta);
 
@@ -67,6 +69,7 @@ class Producer {
 
   uint64_t holder() const { return liveness_.holder_pid(); }
   proto::Status SkipToPresent(uint64_t committed);
+  proto::Status BeginDrain();
   proto::Status CollectChecked(const CloseContext& context, proto::ProducerDelta* delta,
                                bool* changed);
   proto::Status Compute(const CloseContext& context, const SegmentUse& use, bool last,
@@ -75,12 +78,12 @@ class Producer {
   proto::Result<bool> IsQuiet(const SegmentUse& use) const;
   proto::Status CheckLife(const CloseContext& context, bool changed, bool* last);
   proto::Status Copy(const SegmentUse& use);
-  proto::Status DrainRings(const CloseContext& context, const TickMapper& clock, Detail* detail);
+  proto::Status DrainLanes(const DetailBudget& budget, const TickMapper& clock);
   proto::Status Fold(const SegmentUse& use, const TickMapper& clock, Detail* detail,
                      proto::ProducerDelta* delta);
   void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail,
                    proto::ProducerDelta* delta);
-  TickMapper ClockOf(const CloseContext& context) const;
+  TickMapper ClockAt(uint64_t now_monotonic_ns, uint64_t now_unix_ns) const;
   bool CollectQuarantined(const CloseContext& context, proto::ProducerDelta* delta);
   void Identify(proto::ProducerDelta* delta) const;
 
@@ -89,6 +92,7 @@ class Producer {
   Liveness liveness_;
   Liveness::Verdict verdict_ = Liveness::Verdict::kSuspect;
   SeriesTable table_;
+  RingDrain drain_;
   std::unique_ptr<proto::Lane[]> lanes_;  // copies of the lanes in use
   uint32_t lanes_capacity_ = 0;
   State state_ = State::kLive;
@@ -99,6 +103,7 @@ class Producer {
   bool in_commit_ = false;  // the idle slot is part of the commit under way
   bool last_ = false;       // that commit is its last
   bool done_ = false;
+  std::string early_error_;  // what the next collect quarantines it for
   uint64_t retired_monotonic_ns_ = 0;
   uint64_t died_unix_ns_ = 0;
 };

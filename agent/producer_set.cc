@@ -91,6 +91,13 @@ std::vector<Producer*> ProducerSet::All() {
   return all;
 }
 
+void ProducerSet::DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns,
+                             uint64_t now_unix_ns) {
+  for (auto& [name, producer] : producers_) {
+    producer->DrainEarly(budget, now_monotonic_ns, now_unix_ns);
+  }
+}
+
 std::vector<proto::ProducerDelta> ProducerSet::Refused() {
   std::vector<proto::ProducerDelta> deltas;
   for (const auto& [name, refusal] : refused_) {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "agent/request_decoder.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 using proto::Lane;
 using proto::RequestRecord;
+using proto::Result;
 using proto::Status;
 using proto::TimingRecord;
 
@@ -19,142 +21,247 @@ Status Corrupt(uint32_t lane, const char* what) {
   return Status::Error(std::string(what) + " of lane " + std::to_string(lane) + " is impossible");
 }
 
+RingHeads HeadsOf(const Lane& lane) {
+  return {lane.timing_head.load(std::memory_order_relaxed),
+          lane.request_head.load(std::memory_order_relaxed),
+          lane.request_records.load(std::memory_order_relaxed)};
+}
+
+// The record that begins at `at` of the ring's copy; `room` is what is left of the ring there.
+// False: no probe writes that, and where the next one begins is unknown.
+struct Framed {
+  uint64_t bytes = 0;
+  bool is_padding = false;
+};
+bool FrameAt(const std::byte* at, uint64_t left, uint64_t room, Framed* framed) {
+  uint32_t words[2];  // total_bytes, flags
+  if (left < sizeof words) return false;
+  std::memcpy(words, at, sizeof words);
+  *framed = {words[0], (words[1] & proto::kRequestPadding) != 0};
+  return framed->bytes >= 8 && framed->bytes % 8 == 0 && framed->bytes <= left &&
+         framed->bytes <= room;
+}
+
 }  // namespace
 
-Status RingDrain::Drain(uint32_t lane, const Lane& head, const LaneCursor& before,
-                        LaneCursor* after, Detail* detail) {
-  *after = before;
-  const uint64_t timing_head = head.timing_head.load(std::memory_order_relaxed);
-  const uint64_t request_head = head.request_head.load(std::memory_order_relaxed);
-  const uint64_t request_records = head.request_records.load(std::memory_order_relaxed);
-  const uint64_t dropped = head.timing_dropped.load(std::memory_order_relaxed) +
-                           head.request_dropped.load(std::memory_order_relaxed);
+void RingDrain::GrowTo(uint32_t lanes) {
+  if (lanes > lanes_.size()) lanes_.resize(lanes);
+}
+
+Status RingDrain::Begin(const LaneCursor* committed, uint32_t committed_lanes,
+                        const Lane* lanes_untrusted, uint32_t lanes) {
+  GrowTo(std::max(committed_lanes, lanes));
+  for (uint32_t i = 0; i < committed_lanes; ++i) lanes_[i].passed = committed[i];
+  for (uint32_t i = 0; i < lanes; ++i) {
+    if (Status s = Skip(i, lanes_untrusted[i]); !s) return s;
+  }
+  return Status();
+}
+
+// Head and count of one moment: the writer may be between the two.
+Result<RingHeads> RingDrain::SteadyHeads(uint32_t lane) const {
+  constexpr int kTries = 1000;
+  Result<RingHeads> heads = segment_.LoadHeads(lane);
+  for (int i = 0; i < kTries && heads; ++i) {
+    const Result<RingHeads> again = segment_.LoadHeads(lane);
+    if (!again ||
+        (again->request == heads->request && again->request_records == heads->request_records)) {
+      return again;
+    }
+    heads = again;
+  }
+  return heads;
+}
+
+// An agent's tail never lies behind its commit, unless it died before it could write it; anything
+// else is the producer's doing, and our own cursor stands.
+Status RingDrain::Skip(uint32_t lane, const Lane& head) {
+  const proto::Geometry& g = segment_.geometry();
+  const Result<RingHeads> steady = SteadyHeads(lane);
+  if (!steady) return steady.status();
+  const RingHeads& heads = *steady;
+  LaneCursor& passed = lanes_[lane].passed;
+  const uint64_t timing_tail = head.timing_tail.load(std::memory_order_relaxed);
+  const uint64_t timings = timing_tail - passed.timing_records;
+  if (timings <= heads.timing - passed.timing_records &&
+      heads.timing - timing_tail <= g.timing_ring_records) {
+    pending_.records += timings;
+    passed.timing_records = timing_tail;
+  }
+  const uint64_t request_tail = head.request_tail.load(std::memory_order_relaxed);
+  const uint64_t bytes = request_tail - passed.request_bytes;
+  if (bytes == 0 || bytes > heads.request - passed.request_bytes ||
+      heads.request - request_tail > g.request_ring_bytes) {
+    return Status();
+  }
+  const Result<uint64_t> left = CountRequests(lane, request_tail, heads.request);
+  if (!left) return left.status();
+  if (heads.request_records < *left || heads.request_records - *left < passed.requests) {
+    return Status();
+  }
+  pending_.records += heads.request_records - *left - passed.requests;
+  passed.requests = heads.request_records - *left;
+  passed.request_bytes = request_tail;
+  return Status();
+}
+
+Result<uint64_t> RingDrain::CountRequests(uint32_t lane, uint64_t from, uint64_t to) {
+  if (Status s = CopyRequests(lane, from, to); !s) return s;
+  const uint64_t ring = segment_.geometry().request_ring_bytes;
+  const auto* const copy = reinterpret_cast<const std::byte*>(scratch_.data());
+  uint64_t count = 0;
+  Framed framed;
+  for (uint64_t at = 0; at < to - from; at += framed.bytes) {
+    const uint64_t room = ring - ((from + at) & (ring - 1));
+    if (!FrameAt(copy + at, to - from - at, room, &framed)) break;
+    if (!framed.is_padding) ++count;
+  }
+  return count;
+}
+
+bool RingDrain::IsFilling(uint32_t lane, const RingHeads& heads) const {
+  const proto::Geometry& g = segment_.geometry();
+  const LaneCursor& passed = lanes_[lane].passed;
+  return (heads.timing - passed.timing_records) * 2 > g.timing_ring_records ||
+         (heads.request - passed.request_bytes) * 2 > g.request_ring_bytes;
+}
+
+Status RingDrain::DrainEarly(uint32_t lane, const RingHeads& heads, const DetailBudget& budget,
+                             const TickMapper& clock) {
+  LaneCursor& passed = lanes_[lane].passed;
+  if (Status s = Timings(lane, heads.timing, budget, &passed); !s) return s;
+  return Requests(lane, heads, budget, clock, &passed);
+}
+
+Status RingDrain::Close(const Lane* lanes_untrusted, uint32_t lanes, const DetailBudget& budget,
+                        const TickMapper& clock, LaneCursor* after, Detail* detail) {
+  GrowTo(lanes);
+  early_records_ = pending_.records;
+  early_corrupt_ = pending_.corrupt;
   // SYNC ring-publish (agent): the heads were copied before; the records up to them are complete.
   std::atomic_thread_fence(std::memory_order_acquire);
-  if (Status status = Timings(lane, timing_head, after, detail); !status) return status;
-  if (Status status = Requests(lane, request_head, request_records, after, detail); !status) {
-    return status;
+  for (uint32_t i = 0; i < lanes; ++i) {
+    const Lane& lane = lanes_untrusted[i];
+    const RingHeads heads = HeadsOf(lane);
+    after[i] = lanes_[i].passed;
+    if (Status s = Timings(i, heads.timing, budget, &after[i]); !s) return s;
+    if (Status s = Requests(i, heads, budget, clock, &after[i]); !s) return s;
+    const uint64_t dropped = lane.timing_dropped.load(std::memory_order_relaxed) +
+                             lane.request_dropped.load(std::memory_order_relaxed);
+    detail->ring_full += dropped;
+    // A writer killed between a record and its count leaves one more record than it counted.
+    detail->offered += dropped + heads.timing + std::max(heads.request_records, after[i].requests);
   }
-  detail->ring_full += dropped;
-  // A writer killed between a record and its count leaves one more record than it counted.
-  detail->offered += dropped + timing_head + std::max(request_records, after->requests);
+  AddTimings(clock, detail);
+  detail->requests = std::exchange(pending_.requests, {});
+  detail->corrupt = pending_.corrupt;
+  detail->not_sampled =
+      pending_.records - pending_.corrupt - detail->requests.size() - detail->timings.size();
   return Status();
+}
+
+void RingDrain::Committed(const LaneCursor* after, uint32_t lanes) {
+  for (uint32_t i = 0; i < lanes; ++i) {
+    lanes_[i].passed = after[i];
+    lanes_[i].requests = 0;
+  }
+  pending_ = {};
+}
+
+void RingDrain::RolledBack() {
+  for (LaneState& lane : lanes_) lane.requests = 0;
+  pending_ = {early_records_, early_corrupt_, {}};
 }
 
 Status RingDrain::CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to) {
   const uint64_t bytes = to - from;
   scratch_.resize((bytes + 7) / 8);
   auto* const out = reinterpret_cast<std::byte*>(scratch_.data());
-  const uint64_t begin = from & (size - 1);
+  const uint64_t begin = from % size;
   const uint64_t first = std::min(bytes, size - begin);
   if (Status s = segment_.Read(base + begin, first, out); !s) return s;
   if (first == bytes) return Status();
   return segment_.Read(base, bytes - first, out + first);
 }
 
-Status RingDrain::Timings(uint32_t lane, uint64_t head, LaneCursor* cursor, Detail* detail) {
+Status RingDrain::CopyTimings(uint32_t lane, uint64_t from, uint64_t to) {
   const proto::Geometry& g = segment_.geometry();
+  if (to - from > g.timing_ring_records) return Corrupt(lane, "the timing ring's head");
+  const uint64_t size = uint64_t{g.timing_ring_records} * sizeof(TimingRecord);
+  // By the place in the ring, not since ever: in bytes the positions would overflow.
+  const uint64_t begin = from % g.timing_ring_records * sizeof(TimingRecord);
+  return CopyRing(g.timing_rings_offset + lane * size, size, begin,
+                  begin + (to - from) * sizeof(TimingRecord));
+}
+
+Status RingDrain::CopyRequests(uint32_t lane, uint64_t from, uint64_t to) {
+  const proto::Geometry& g = segment_.geometry();
+  const uint64_t bytes = to - from;
+  if (bytes > g.request_ring_bytes || bytes % 8 != 0) {
+    return Corrupt(lane, "the request ring's head");
+  }
+  return CopyRing(g.request_rings_offset + uint64_t{lane} * g.request_ring_bytes,
+                  g.request_ring_bytes, from, to);
+}
+
+Status RingDrain::Timings(uint32_t lane, uint64_t head, const DetailBudget& budget,
+                          LaneCursor* cursor) {
   const uint64_t count = head - cursor->timing_records;
   if (count == 0) return Status();
-  if (count > g.timing_ring_records) return Corrupt(lane, "the timing ring's head");
-  if (budget_.timings == 0) {
-    detail->not_sampled += count;
-    cursor->timing_records = head;
-    return Status();
-  }
-  // Ring sizes in records: the byte size is no power of two, so the two pieces are copied here.
-  const uint64_t base =
-      g.timing_rings_offset + uint64_t{lane} * g.timing_ring_records * sizeof(TimingRecord);
-  const uint64_t begin = cursor->timing_records & (g.timing_ring_records - 1);
-  const uint64_t first = std::min<uint64_t>(count, g.timing_ring_records - begin);
-  scratch_.resize(count * sizeof(TimingRecord) / 8);
-  auto* const out = reinterpret_cast<std::byte*>(scratch_.data());
-  const size_t first_bytes = first * sizeof(TimingRecord);
-  if (Status s = segment_.Read(base + begin * sizeof(TimingRecord), first_bytes, out); !s) return s;
-  if (first < count) {
-    const size_t rest = (count - first) * sizeof(TimingRecord);
-    if (Status s = segment_.Read(base, rest, out + first_bytes); !s) return s;
-  }
-  Sample(count, detail);
+  if (Status s = CopyTimings(lane, cursor->timing_records, head); !s) return s;
+  auto* const records = reinterpret_cast<TimingRecord*>(scratch_.data());
+  auto* const good = std::remove_if(records, records + count, [this](const TimingRecord& record) {
+    return table_.Find(record.series) == nullptr;
+  });
+  lanes_[lane].timings.Add(records, static_cast<size_t>(good - records), budget.timings);
+  pending_.records += count;
+  pending_.corrupt += count - static_cast<uint64_t>(good - records);
   cursor->timing_records = head;
   return Status();
 }
 
-// Within the budget all; beyond it one half evenly spread over the interval, the other half the
-// greatest values: the slow ones are what one looks for.
-void RingDrain::Sample(size_t count, Detail* detail) {
-  const auto* const records = reinterpret_cast<const TimingRecord*>(scratch_.data());
-  std::vector<uint32_t> chosen(count);
-  std::iota(chosen.begin(), chosen.end(), 0u);
-  if (count > budget_.timings) {
-    const size_t spread = budget_.timings / 2;
-    std::vector<uint32_t> kept;
-    for (size_t i = 0; i < spread; ++i) kept.push_back(static_cast<uint32_t>(i * count / spread));
-    std::vector<uint32_t> rest;
-    std::set_difference(chosen.begin(), chosen.end(), kept.begin(), kept.end(),
-                        std::back_inserter(rest));
-    const auto slowest = static_cast<std::ptrdiff_t>(budget_.timings - spread);
-    std::nth_element(rest.begin(), rest.begin() + slowest - 1, rest.end(),
-                     [&](uint32_t a, uint32_t b) { return records[a].value > records[b].value; });
-    kept.insert(kept.end(), rest.begin(), rest.begin() + slowest);
-    std::sort(kept.begin(), kept.end());
-    chosen = std::move(kept);
-  }
-  for (const uint32_t i : chosen) {
-    const SeriesInfo* const info = table_.Find(records[i].series);
-    if (info == nullptr) {
-      ++detail->corrupt;
-      continue;
+void RingDrain::AddTimings(const TickMapper& clock, Detail* detail) {
+  for (LaneState& lane : lanes_) {
+    for (const TimingRecord& record : lane.timings.Take()) {
+      detail->timings.push_back({table_.Find(record.series)->key, clock.UnixNs(record.start_ticks),
+                                 static_cast<int64_t>(record.value)});
     }
-    detail->timings.push_back(
-        {info->key, clock_.UnixNs(records[i].start_ticks), static_cast<int64_t>(records[i].value)});
   }
-  detail->not_sampled += count - chosen.size();
 }
 
-Status RingDrain::Requests(uint32_t lane, uint64_t head, uint64_t written, LaneCursor* cursor,
-                           Detail* detail) {
-  const proto::Geometry& g = segment_.geometry();
-  const uint64_t bytes = head - cursor->request_bytes;
+Status RingDrain::Requests(uint32_t lane, const RingHeads& heads, const DetailBudget& budget,
+                           const TickMapper& clock, LaneCursor* cursor) {
+  const uint64_t bytes = heads.request - cursor->request_bytes;
   if (bytes == 0) return Status();
-  if (bytes > g.request_ring_bytes || bytes % 8 != 0) {
-    return Corrupt(lane, "the request ring's head");
-  }
-  const uint64_t base = g.request_rings_offset + uint64_t{lane} * g.request_ring_bytes;
-  if (Status s = CopyRing(base, g.request_ring_bytes, cursor->request_bytes, head); !s) return s;
+  if (Status s = CopyRequests(lane, cursor->request_bytes, heads.request); !s) return s;
+  const uint64_t ring = segment_.geometry().request_ring_bytes;
   const auto* const copy = reinterpret_cast<const std::byte*>(scratch_.data());
+  const uint64_t before = cursor->requests;
+  uint32_t& taken = lanes_[lane].requests;
   uint64_t at = 0;
-  uint32_t taken = 0;
-  while (at < bytes) {
-    uint32_t words[2];  // total_bytes, flags
-    std::memcpy(words, copy + at, sizeof words);
-    const uint64_t size = words[0];
-    const uint64_t room =
-        g.request_ring_bytes - ((cursor->request_bytes + at) & (g.request_ring_bytes - 1));
-    if (size < 8 || size % 8 != 0 || size > bytes - at || size > room) break;
-    if ((words[1] & proto::kRequestPadding) == 0) {
-      ++cursor->requests;
-      if (taken == budget_.requests) {
-        ++detail->not_sampled;
-      } else if (Request(copy + at, size, detail)) {
-        ++taken;
-      } else {
-        ++detail->corrupt;
-      }
+  for (Framed framed; at < bytes; at += framed.bytes) {
+    const uint64_t room = ring - ((cursor->request_bytes + at) & (ring - 1));
+    if (!FrameAt(copy + at, bytes - at, room, &framed)) break;
+    if (framed.is_padding) continue;
+    ++cursor->requests;
+    if (taken == budget.requests) continue;
+    if (Request(copy + at, framed.bytes, clock)) {
+      ++taken;
+    } else {
+      ++pending_.corrupt;
     }
-    at += size;
   }
-  if (at < bytes) {
+  if (at < bytes && heads.request_records > cursor->requests) {
     // No way to find the next record: give up what is here, by the writer's own count.
-    const uint64_t lost = written > cursor->requests ? written - cursor->requests : 0;
-    detail->corrupt += lost;
-    cursor->requests += lost;
+    pending_.corrupt += heads.request_records - cursor->requests;
+    cursor->requests = heads.request_records;
   }
-  cursor->request_bytes = head;
+  pending_.records += cursor->requests - before;
+  cursor->request_bytes = heads.request;
   return Status();
 }
 
-bool RingDrain::Request(const std::byte* bytes, size_t size, Detail* detail) {
+bool RingDrain::Request(const std::byte* bytes, size_t size, const TickMapper& clock) {
   RequestRecord record{};
   if (size < sizeof record) return false;
   std::memcpy(&record, bytes, sizeof record);
@@ -167,8 +274,8 @@ bool RingDrain::Request(const std::byte* bytes, size_t size, Detail* detail) {
   source.entries = bytes + sizeof record;
   source.entry_bytes = record.entry_bytes;
   proto::RequestRow row;
-  if (!DecodeRequest(source, table_, clock_, &row)) return false;
-  detail->requests.push_back(std::move(row));
+  if (!DecodeRequest(source, table_, clock, &row)) return false;
+  pending_.requests.push_back(std::move(row));
   return true;
 }
 

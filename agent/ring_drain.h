@@ -1,7 +1,9 @@
-// Drains one lane's rings: raw timing and request records, within the budget of an interval.
+// Drains one producer's rings: raw timing and request records, within the budget of an interval.
 //
-// The statistics never come from here. The agent's own cursor says where it is; the segment's tail
-// is only written, after the commit. Beyond the budget the cursor jumps and counts not_sampled.
+// The statistics never come from here. Rings are drained at every close, and in between where one
+// would fill up; what was taken early waits here for the next commit. The agent's own cursor says
+// where it is; the segment's tail is only written, once the records up to it were copied. Beyond
+// the budget the cursor jumps and counts not_sampled.
 #ifndef RINGSIDE_AGENT_RING_DRAIN_H_
 #define RINGSIDE_AGENT_RING_DRAIN_H_
 
@@ -12,6 +14,7 @@
 #include "agent/segment_file.h"
 #include "agent/series_table.h"
 #include "agent/tick_mapper.h"
+#include "agent/timing_sample.h"
 #include "proto/batch.h"
 #include "proto/status.h"
 
@@ -36,28 +39,69 @@ struct Detail {
 
 class RingDrain {
  public:
-  RingDrain(const SegmentFile& segment, const SeriesTable& table, const TickMapper& clock,
-            const DetailBudget& budget)
-      : segment_(segment), table_(table), clock_(clock), budget_(budget) {}
+  RingDrain(const SegmentFile& segment, const SeriesTable& table)
+      : segment_(segment), table_(table) {}
 
-  // `before` is the committed cursor; `after` gets the new one. `head_untrusted` is a copy of the
-  // lane. Error: positions that no probe writes.
-  proto::Status Drain(uint32_t lane, const proto::Lane& head_untrusted, const LaneCursor& before,
-                      LaneCursor* after, Detail* detail);
+  // From the committed cursors on. What another agent passed after them, and did not live to
+  // commit, is not sampled: it may be overwritten. `lanes_untrusted` is a copy.
+  proto::Status Begin(const LaneCursor* committed, uint32_t committed_lanes,
+                      const proto::Lane* lanes_untrusted, uint32_t lanes);
+
+  // Whether one of the lane's rings is more than half full.
+  bool IsFilling(uint32_t lane, const RingHeads& heads_untrusted) const;
+  // Passes what such a ring holds, ahead of the close; the tails may then be published up to
+  // cursor(lane). The table knows every series that the records may name.
+  proto::Status DrainEarly(uint32_t lane, const RingHeads& heads_untrusted,
+                           const DetailBudget& budget, const TickMapper& clock);
+  // A close: everything since the last commit. `after` gets the cursors for it. Error: positions
+  // that no probe writes.
+  proto::Status Close(const proto::Lane* lanes_untrusted, uint32_t lanes,
+                      const DetailBudget& budget, const TickMapper& clock, LaneCursor* after,
+                      Detail* detail);
+  // What Close said is committed, or never will be: then what was taken early is not sampled, the
+  // rest is still in the rings.
+  void Committed(const LaneCursor* after, uint32_t lanes);
+  void RolledBack();
+
+  // Whether something waits that the heads alone do not show.
+  bool HasPending() const { return pending_.records > 0; }
+  const LaneCursor& cursor(uint32_t lane) const { return lanes_[lane].passed; }
+  uint32_t lanes() const { return static_cast<uint32_t>(lanes_.size()); }
 
  private:
-  proto::Status Timings(uint32_t lane, uint64_t head, LaneCursor* cursor, Detail* detail);
-  proto::Status Requests(uint32_t lane, uint64_t head, uint64_t written, LaneCursor* cursor,
-                         Detail* detail);
-  // Copies [from, to) of a ring of `size` bytes at `base` into scratch_.
+  struct LaneState {
+    LaneCursor passed{};
+    TimingSample timings;
+    uint32_t requests = 0;  // taken since the last commit
+  };
+  // Passed since the last commit, kept or not.
+  struct Pending {
+    uint64_t records = 0;
+    uint64_t corrupt = 0;
+    std::vector<proto::RequestRow> requests;
+  };
+
+  void GrowTo(uint32_t lanes);
+  proto::Result<RingHeads> SteadyHeads(uint32_t lane) const;
+  proto::Status Skip(uint32_t lane, const proto::Lane& head);
+  proto::Result<uint64_t> CountRequests(uint32_t lane, uint64_t from, uint64_t to);
+  // Into scratch_. Error: more than the ring holds.
+  proto::Status CopyTimings(uint32_t lane, uint64_t from, uint64_t to);
+  proto::Status CopyRequests(uint32_t lane, uint64_t from, uint64_t to);
   proto::Status CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to);
-  bool Request(const std::byte* bytes, size_t size, Detail* detail);
-  void Sample(size_t count, Detail* detail);
+  proto::Status Timings(uint32_t lane, uint64_t head, const DetailBudget& budget,
+                        LaneCursor* cursor);
+  proto::Status Requests(uint32_t lane, const RingHeads& heads, const DetailBudget& budget,
+                         const TickMapper& clock, LaneCursor* cursor);
+  bool Request(const std::byte* bytes, size_t size, const TickMapper& clock);
+  void AddTimings(const TickMapper& clock, Detail* detail);
 
   const SegmentFile& segment_;
   const SeriesTable& table_;
-  const TickMapper& clock_;
-  DetailBudget budget_;
+  std::vector<LaneState> lanes_;
+  Pending pending_;
+  uint64_t early_records_ = 0;  // of the pending ones, those before the close at hand
+  uint64_t early_corrupt_ = 0;
   std::vector<uint64_t> scratch_;  // words, so that records in it are aligned
 };
 

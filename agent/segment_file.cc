@@ -323,6 +323,21 @@ Status SegmentFile::Retire() {
   return whole ? Status() : Truncated();
 }
 
+Result<RingHeads> SegmentFile::LoadHeads(uint32_t lane) const {
+  const size_t at = lanes_skew_ + lane * sizeof(proto::Lane);
+  const auto* const timing = WordAt(lanes_, at + offsetof(proto::Lane, timing_head));
+  const auto* const request = WordAt(lanes_, at + offsetof(proto::Lane, request_head));
+  const auto* const records = WordAt(lanes_, at + offsetof(proto::Lane, request_records));
+  RingHeads heads;
+  const bool whole = GuardBus([&] {
+    heads.timing = timing->load(std::memory_order_acquire);    // SYNC ring-publish (agent)
+    heads.request = request->load(std::memory_order_acquire);  // SYNC ring-publish (agent)
+    heads.request_records = records->load(std::memory_order_relaxed);
+  });
+  if (!whole) return Truncated();
+  return heads;
+}
+
 Status SegmentFile::PublishTails(uint32_t lane, uint64_t timing_tail, uint64_t request_tail) {
   const size_t at = lanes_skew_ + lane * sizeof(proto::Lane);
   auto* const timing = WordAt(lanes_, at + offsetof(proto::Lane, timing_tail));

@@ -52,6 +52,13 @@ struct SegmentUse {
   proto::DropCounts dropped{};
 };
 
+// How far a lane's rings were written, ever.
+struct RingHeads {
+  uint64_t timing = 0;           // records
+  uint64_t request = 0;          // bytes
+  uint64_t request_records = 0;  // records
+};
+
 class SegmentFile {
  public:
   enum class Refusal {
@@ -91,6 +98,9 @@ class SegmentFile {
   // Opens the next interval, `from` being the one that the caller believes open.
   proto::Status AdvanceInterval();
   proto::Status Retire();
+  // Of a lane that was in use before: its page is no hole. SYNC ring-publish (agent): what follows
+  // sees the records up to them.
+  proto::Result<RingHeads> LoadHeads(uint32_t lane) const;
   // SYNC ring-release (agent): stored with release after the records were copied.
   proto::Status PublishTails(uint32_t lane, uint64_t timing_tail, uint64_t request_tail);
 

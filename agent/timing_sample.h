@@ -1,0 +1,43 @@
+// Which of a lane's timing records an interval keeps.
+//
+// All of them while they fit into the budget. Beyond it one half is spread evenly over the
+// interval, the other half are the greatest values: the slow ones are what one looks for. Memory
+// follows the budget, not the records.
+#ifndef RINGSIDE_AGENT_TIMING_SAMPLE_H_
+#define RINGSIDE_AGENT_TIMING_SAMPLE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "proto/segment_format.h"
+
+namespace ringside::agent {
+
+class TimingSample {
+ public:
+  void Add(const proto::TimingRecord* records, size_t count, uint32_t budget);
+  // At most the budget, in the order in which they were added. Empty afterwards.
+  std::vector<proto::TimingRecord> Take();
+  void Clear() { Take(); }
+
+ private:
+  struct Kept {
+    uint64_t ordinal;
+    proto::TimingRecord record;
+  };
+  static bool IsSlower(const Kept& a, const Kept& b);
+  void Keep(const Kept& kept);
+  void Choose();
+
+  std::vector<proto::TimingRecord> all_;  // while they fit
+  std::vector<Kept> spread_;              // every stride_-th
+  std::vector<Kept> slowest_;             // a heap, the least of them in front
+  uint64_t seen_ = 0;
+  uint64_t stride_ = 1;
+  uint32_t budget_ = 0;
+};
+
+}  // namespace ringside::agent
+
+#endif  // RINGSIDE_AGENT_TIMING_SAMPLE_H_
