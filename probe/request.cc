@@ -155,8 +155,8 @@ bool HasClock(const Access& access, uint64_t start_ticks) noexcept {
 // the time of the first attempt, and its smallest duration would turn the next ones away for ever.
 [[gnu::noinline]] void Next(RequestState& state, ringside_text name, const ringside_label* labels,
                             size_t label_count, uint64_t ticks) noexcept {
-  if (ticks != 0 && state.room.bytes == 0 && TakeRoom(state.slot, kStepsAhead, &state.room) &&
-      SwitchStage(state, View(name), ticks)) {
+  if (ticks != 0 && (state.room.bytes > 0 || TakeRoom(state.slot, kStepsAhead, &state.room)) &&
+      SwitchStage<Taken::kAny>(state, View(name), ticks)) {
     return;
   }
   if (state.series == nullptr || state.start_ticks == 0 || !IsOurs(state.generation)) return;
@@ -294,7 +294,8 @@ ringside_stage* ringside_request_next(ringside_request* request, ringside_text n
   if (__builtin_expect(label_count == 0 && MaySwitch(state), 1)) {
     // Read first: what follows does not wait for it, and is not part of the stage that ends.
     ticks = proto::ReadCounter();
-    if (state.room.bytes > 0 && SwitchStage(state, View(name), ticks)) return &request->next;
+    if (state.room.bytes > 0 && SwitchStage<Taken::kUsual>(state, View(name), ticks))
+      return &request->next;
   }
   Next(state, name, labels, label_count, ticks);
   return &request->next;

@@ -16,8 +16,12 @@ inline bool MaySwitch(const RequestState& state) noexcept {
          lane.has_counter_clock;
 }
 
+// Which samples it takes: only those that change one cell and the sum, or any.
+enum class Taken { kUsual, kAny };
+
 // Only where MaySwitch holds, and with room for a step. False: still not the usual case, and
-// nothing was done. Calls nothing, so that the usual case saves few registers.
+// nothing was done. With kUsual it calls nothing, and so saves few registers.
+template <Taken kTaken>
 [[gnu::always_inline]] inline bool SwitchStage(RequestState& state, std::string_view name,
                                                uint64_t ticks) noexcept {
   const Series* next = FindStage(*state.series, name);
@@ -34,9 +38,14 @@ inline bool MaySwitch(const RequestState& state) noexcept {
         ended.block != nullptr && begun.block != nullptr && static_cast<int64_t>(passed) >= 0;
     if (__builtin_expect(is_usual, 1)) {
       const int64_t ns = PassedNs(passed, lane.ns_per_tick_q32);
-      if (std::atomic<uint64_t>* cell = FindCell(lane, ended, ns, control)) {
-        Bump(*cell);
-        Bump(ended.block->sum, static_cast<uint64_t>(ns));
+      std::atomic<uint64_t>* const cell = FindCell(lane, ended, ns, control);
+      if (cell != nullptr || kTaken == Taken::kAny) {
+        if (cell != nullptr) {
+          Bump(*cell);
+          Bump(ended.block->sum, static_cast<uint64_t>(ns));
+        } else {
+          AddSample(lane, ended, ns, control);
+        }
         CompleteStep(state.slot, stage.step, ended.series, static_cast<uint64_t>(ns));
         stage.series = next;
         stage.start_ticks = ticks;
