@@ -34,6 +34,7 @@ using proto::Status;
 constexpr uint64_t kSecondNs = 1000000000;
 constexpr uint64_t kRescanNs = 5 * kSecondNs;
 constexpr uint64_t kTakeOverNs = kSecondNs;
+constexpr uint64_t kIdlePolls = 10;  // one look at the rings of the idle in so many polls
 
 // Two descriptors a producer; a host may have thousands.
 void RaiseDescriptorLimit() {
@@ -144,9 +145,14 @@ int Agent::Discover(uint64_t now_monotonic_ns) {
 // Lazily: a reader that polls all the time makes the writers' lines several times dearer.
 void Agent::DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   if (now_monotonic_ns < next_early_drain_ns_) return;
-  next_early_drain_ns_ =
-      now_monotonic_ns + static_cast<uint64_t>(std::chrono::nanoseconds(config_.poll).count());
-  producers_->DrainEarly(config_.detail, now_monotonic_ns, now_unix_ns);
+  next_early_drain_ns_ = now_monotonic_ns + PollNs();
+  const bool all = now_monotonic_ns >= next_look_ns_;
+  if (all) next_look_ns_ = now_monotonic_ns + kIdlePolls * PollNs();
+  is_busy_ = producers_->DrainEarly(config_.detail, all, now_monotonic_ns, now_unix_ns);
+}
+
+uint64_t Agent::PollNs() const {
+  return static_cast<uint64_t>(std::chrono::nanoseconds(config_.poll).count());
 }
 
 int Agent::Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
@@ -287,7 +293,7 @@ void Agent::Run(const std::atomic<bool>& stop) {
 }
 
 void Agent::Sleep(uint64_t now_monotonic_ns) {
-  uint64_t wait = static_cast<uint64_t>(std::chrono::nanoseconds(config_.poll).count());
+  uint64_t wait = is_busy_ ? PollNs() : kIdlePolls * PollNs();
   if (next_close_ns_ > now_monotonic_ns) wait = std::min(wait, next_close_ns_ - now_monotonic_ns);
   if (uplink_ != nullptr) {
     uplink_->Wait(watch_->event_fd(), wait);

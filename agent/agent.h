@@ -35,7 +35,8 @@ struct AgentConfig {
   std::string aggregator;  // endpoint; empty: nothing is sent, the spool fills
   std::string host;        // empty: this machine's name
   std::chrono::milliseconds interval{1000};
-  std::chrono::milliseconds poll{10};  // longest sleep of Run
+  // Between two looks at rings that fill up; ten times as long while none does.
+  std::chrono::milliseconds poll{10};
   uint64_t spool_limit_bytes = uint64_t{1} << 30;
   std::string nvml_library = "libnvidia-ml.so.1";  // empty: not tried
   DetailBudget detail;
@@ -92,6 +93,7 @@ class Agent {
   void SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const;
   void Sleep(uint64_t now_monotonic_ns);
   uint64_t IntervalNs() const;
+  uint64_t PollNs() const;
 
   AgentConfig config_;
   std::unique_ptr<NoteLog> log_;
@@ -107,6 +109,8 @@ class Agent {
   uint64_t next_activation_ns_ = 0;
   uint64_t next_rescan_ns_ = 0;
   uint64_t next_early_drain_ns_ = 0;
+  uint64_t next_look_ns_ = 0;
+  bool is_busy_ = false;
   uint64_t next_close_ns_ = 0;
   uint64_t interval_start_unix_ns_ = 0;
   uint64_t intervals_ = 0;

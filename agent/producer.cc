@@ -187,6 +187,7 @@ Status Producer::DrainLanes(const DetailBudget& budget, const TickMapper& clock)
     const Result<RingHeads> heads = segment_->LoadHeads(lane);
     if (!heads) return heads.status();
     if (!drain_.IsFilling(lane, *heads)) continue;
+    is_busy_ = true;
     if (!is_fresh) {
       const Result<SegmentUse> use = segment_->ReadUse();
       if (!use) return use.status();
@@ -234,8 +235,8 @@ Status Producer::ReadLanes(SegmentUse* use) {
     lanes_ = std::make_unique<proto::Lane[]>(lanes);
     lanes_capacity_ = lanes;
   }
-  Status status =
-      segment_->Read(segment_->geometry().lanes_offset, lanes * sizeof(proto::Lane), lanes_.get());
+  Status status = segment_->ReadReal(segment_->geometry().lanes_offset, lanes * sizeof(proto::Lane),
+                                     lanes_.get());
   if (!status) return status;
   std::atomic_thread_fence(std::memory_order_acquire);  // SYNC ring-publish (agent)
   Result<SegmentUse> second = segment_->ReadUse();
@@ -245,7 +246,7 @@ Status Producer::ReadLanes(SegmentUse* use) {
   return Status();
 }
 
-Result<bool> Producer::IsQuiet(const SegmentUse& use) const {
+Result<bool> Producer::IsQuiet(const SegmentUse& use) {
   if (drain_.HasPending()) return false;
   uint64_t dropped = 0;
   for (uint32_t lane = 0; lane < use.lanes_used; ++lane) {
@@ -260,7 +261,7 @@ Result<bool> Producer::IsQuiet(const SegmentUse& use) const {
   }
   const SlotImage& valid = baseline_->valid();
   if (dropped != valid.head->lane_dropped) return false;
-  return IsUnchanged(*segment_, use, valid);
+  return quiet_.IsQuiet(*segment_, use, table_, valid);
 }
 
 Status Producer::CheckLife(const CloseContext& context, bool changed, bool* last) {
@@ -318,6 +319,7 @@ Status Producer::Compute(const CloseContext& context, const SegmentUse& use, boo
   head.recorded = before.recorded + difference->recorded;
   Detail detail;
   const SlotImage& idle = baseline_->idle();
+  is_busy_ = drain_.HasPending();
   Status drained = drain_.Close(lanes_.get(), idle.head->lanes_used, context.budget, clock,
                                 idle.cursors, &detail);
   if (!drained) return drained;
@@ -383,6 +385,7 @@ void Producer::Untag() {
 void Producer::Flip() {
   if (in_commit_) {
     baseline_->Flip();
+    quiet_.Forget();
     const SlotImage& valid = baseline_->valid();
     drain_.Committed(valid.cursors, valid.head->lanes_used);
   }

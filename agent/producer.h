@@ -13,6 +13,7 @@
 
 #include "agent/baseline_file.h"
 #include "agent/liveness.h"
+#include "agent/quiet_check.h"
 #include "agent/ring_drain.h"
 #include "agent/segment_file.h"
 #include "agent/series_table.h"
@@ -53,6 +54,8 @@ class Producer {
 
   // Between two closes: passes what lies in rings that would fill up before the next.
   void DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  // Its rings needed that in the last interval or in this one.
+  bool IsBusy() const { return is_busy_; }
   // One interval's share. True: `delta` holds something to be committed with this interval.
   bool Collect(const CloseContext& context, proto::ProducerDelta* delta);
 
@@ -75,7 +78,7 @@ class Producer {
   proto::Status Compute(const CloseContext& context, const SegmentUse& use, bool last,
                         proto::ProducerDelta* delta);
   proto::Status ReadLanes(SegmentUse* use);
-  proto::Result<bool> IsQuiet(const SegmentUse& use) const;
+  proto::Result<bool> IsQuiet(const SegmentUse& use);
   proto::Status CheckLife(const CloseContext& context, bool changed, bool* last);
   proto::Status Copy(const SegmentUse& use);
   proto::Status DrainLanes(const DetailBudget& budget, const TickMapper& clock);
@@ -93,6 +96,7 @@ class Producer {
   Liveness::Verdict verdict_ = Liveness::Verdict::kSuspect;
   SeriesTable table_;
   RingDrain drain_;
+  QuietCheck quiet_;
   std::unique_ptr<proto::Lane[]> lanes_;  // copies of the lanes in use
   uint32_t lanes_capacity_ = 0;
   State state_ = State::kLive;
@@ -103,6 +107,7 @@ class Producer {
   bool in_commit_ = false;  // the idle slot is part of the commit under way
   bool last_ = false;       // that commit is its last
   bool done_ = false;
+  bool is_busy_ = false;
   std::string early_error_;  // what the next collect quarantines it for
   uint64_t retired_monotonic_ns_ = 0;
   uint64_t died_unix_ns_ = 0;

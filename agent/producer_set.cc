@@ -91,11 +91,14 @@ std::vector<Producer*> ProducerSet::All() {
   return all;
 }
 
-void ProducerSet::DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns,
+bool ProducerSet::DrainEarly(const DetailBudget& budget, bool all, uint64_t now_monotonic_ns,
                              uint64_t now_unix_ns) {
+  bool any_busy = false;
   for (auto& [name, producer] : producers_) {
-    producer->DrainEarly(budget, now_monotonic_ns, now_unix_ns);
+    if (all || producer->IsBusy()) producer->DrainEarly(budget, now_monotonic_ns, now_unix_ns);
+    any_busy = any_busy || producer->IsBusy();
   }
+  return any_busy;
 }
 
 std::vector<proto::ProducerDelta> ProducerSet::Refused() {

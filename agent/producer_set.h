@@ -26,8 +26,10 @@ class ProducerSet {
   // Attaches what is new. Returns how many. Lines worth a log go to `notes`.
   int Rescan(uint64_t committed, std::vector<std::string>* notes);
   std::vector<Producer*> All();
-  // Between two closes: the rings that would fill up before the next one.
-  void DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  // Between two closes: the rings that would fill up before the next one. Without `all` only of
+  // producers that were busy lately. True: some are.
+  bool DrainEarly(const DetailBudget& budget, bool all, uint64_t now_monotonic_ns,
+                  uint64_t now_unix_ns);
   // Refused files that no batch has named yet, as quarantined producers without counts.
   std::vector<proto::ProducerDelta> Refused();
   void MarkRefusedReported();

@@ -212,7 +212,7 @@ Status SegmentFile::CheckSize() const {
 
 Result<SegmentUse> SegmentFile::ReadUse() const {
   alignas(SegmentHeader) std::byte copy[sizeof(SegmentHeader)];
-  if (Status status = Read(0, sizeof copy, copy); !status) return status;
+  if (Status status = ReadReal(0, sizeof copy, copy); !status) return status;
   const auto& header = *reinterpret_cast<const SegmentHeader*>(copy);
   const Geometry& g = geometry();
   SegmentUse use;
@@ -290,6 +290,36 @@ Result<bool> SegmentFile::Equals(uint64_t offset, size_t size, const void* image
       [&](uint64_t at, uint64_t count) { equal = equal && IsZero(expected + at, count); });
   if (!status) return status;
   return equal;
+}
+
+Status SegmentFile::ReadReal(uint64_t offset, size_t size, void* out) const {
+  if (offset > bytes_ || size > bytes_ - offset) return Status::Error("read beyond the file");
+  const bool whole =
+      GuardBus([&] { CopyWords(static_cast<std::byte*>(out), whole_.data() + offset, size); });
+  return whole ? Status() : Truncated();
+}
+
+Result<bool> SegmentFile::EqualsReal(uint64_t offset, size_t size, const void* image) const {
+  if (offset > bytes_ || size > bytes_ - offset) return Status::Error("read beyond the file");
+  bool same = false;
+  const bool whole = GuardBus([&] {
+    same = EqualWords(static_cast<const std::byte*>(image), whole_.data() + offset, size);
+  });
+  if (!whole) return Truncated();
+  return same;
+}
+
+Result<bool> SegmentFile::HasMarks(const std::vector<BlockMark>& marks) const {
+  bool same = true;
+  const bool whole = GuardBus([&] {
+    for (const BlockMark& mark : marks) {
+      same = EqualWords(reinterpret_cast<const std::byte*>(mark.words), whole_.data() + mark.offset,
+                        sizeof mark.words);
+      if (!same) break;
+    }
+  });
+  if (!whole) return Truncated();
+  return same;
 }
 
 Result<uint64_t> SegmentFile::LoadControl() const {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -59,6 +60,14 @@ struct RingHeads {
   uint64_t request_records = 0;  // records
 };
 
+// The head of a block as it was: every sample changes one of its words (of series without a sign).
+struct BlockMark {
+  static constexpr size_t kWords = offsetof(proto::BlockHead, reserved) / sizeof(uint64_t);
+
+  uint64_t offset;  // in the file
+  uint64_t words[kWords];
+};
+
 class SegmentFile {
  public:
   enum class Refusal {
@@ -93,6 +102,13 @@ class SegmentFile {
   proto::Status ReadIntoZeros(uint64_t offset, size_t size, void* zeros) const;
   // Whether the bytes equal `image`, without copying them.
   proto::Result<bool> Equals(uint64_t offset, size_t size, const void* image) const;
+
+  // Without a system call, of parts that every probe makes real: where a producer took their
+  // memory away, it comes back as zeros.
+  proto::Status ReadReal(uint64_t offset, size_t size, void* out) const;
+  proto::Result<bool> EqualsReal(uint64_t offset, size_t size, const void* image) const;
+  // Whether all blocks still have these heads. Stops at the first that has not.
+  proto::Result<bool> HasMarks(const std::vector<BlockMark>& marks) const;
 
   proto::Result<uint64_t> LoadControl() const;
   // Opens the next interval, `from` being the one that the caller believes open.

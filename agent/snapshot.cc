@@ -7,7 +7,6 @@
 namespace ringside::agent {
 namespace {
 
-using proto::Result;
 using proto::Status;
 
 uint64_t RowOffset(const proto::Geometry& g, uint32_t lane) {
@@ -17,26 +16,6 @@ uint64_t RowOffset(const proto::Geometry& g, uint32_t lane) {
 size_t RowBytes(uint32_t series_count) { return size_t{series_count} * sizeof(uint32_t); }
 
 }  // namespace
-
-Result<bool> IsUnchanged(const SegmentFile& segment, const SegmentUse& use,
-                         const SlotImage& valid) {
-  const BaselineSlot& head = *valid.head;
-  if (head.lanes_used != use.lanes_used || head.series_count != use.series_count ||
-      head.pool_used != use.pool_used ||
-      std::memcmp(head.lost, use.lost.data(), sizeof use.lost) != 0 ||
-      std::memcmp(head.dropped, use.dropped.data(), sizeof use.dropped) != 0) {
-    return false;
-  }
-  const proto::Geometry& g = segment.geometry();
-  Result<bool> same = segment.Equals(g.pool_offset, use.pool_used, valid.pool);
-  if (!same || !*same) return same;
-  for (uint32_t lane = 0; lane < use.lanes_used; ++lane) {
-    const uint32_t* row = valid.directory + uint64_t{lane} * valid.series_capacity;
-    same = segment.Equals(RowOffset(g, lane), RowBytes(use.series_count), row);
-    if (!same || !*same) return same;
-  }
-  return true;
-}
 
 Status TakeSnapshot(const SegmentFile& segment, const SegmentUse& use, const SlotImage& valid,
                     const SlotImage& idle) {

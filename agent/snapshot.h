@@ -10,11 +10,6 @@
 
 namespace ringside::agent {
 
-// Whether directory and pool are what the valid slot holds. Copies nothing; stops at the first
-// difference.
-proto::Result<bool> IsUnchanged(const SegmentFile& segment, const SegmentUse& use,
-                                const SlotImage& valid);
-
 // Fills the idle slot, which was reserved for `use`: directory, pool, their extent, the segment's
 // own counters.
 proto::Status TakeSnapshot(const SegmentFile& segment, const SegmentUse& use,

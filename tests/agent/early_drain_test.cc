@@ -22,6 +22,12 @@ class EarlyDrainTest : public AgentTest {
     request_ = producer_.AddDuration("transcribe");
   }
 
+  // The rings of the idle are looked at every ten polls.
+  AgentConfig Config() const {
+    AgentConfig config = AgentTest::Config();
+    config.poll = std::chrono::milliseconds(1);
+    return config;
+  }
   AgentConfig WithTimings(uint32_t timings) const {
     AgentConfig config = Config();
     config.detail.timings = timings;
@@ -101,7 +107,7 @@ TEST_F(EarlyDrainTest, Timings_ARingThatIsHalfEmptyIsLeftAlone) {
 }
 
 TEST_F(EarlyDrainTest, Requests_ManyTimesTheRingInOneIntervalAreAllKept) {
-  StartAgent();
+  StartAgent(Config());
   EntryWriter entries;
   entries.Attribute("file", std::string(900, 'x'));
   for (int i = 0; i < 20; ++i) {
@@ -195,7 +201,7 @@ TEST_F(EarlyDrainTest, Commit_ThatFailsCostsOnlyTheDetailThatWasTakenEarly) {
 }
 
 TEST_F(EarlyDrainTest, Malicious_AHeadBeyondTheRingQuarantinesAtTheNextClose) {
-  StartAgent();
+  StartAgent(Config());
   producer_.lane(0)->timing_head.store(uint64_t{1} << 40);
   Poll();
   CloseInterval();
