@@ -13,12 +13,12 @@
 #include "agent/directory_watch.h"
 #include "agent/fail_points.h"
 #include "agent/frame_builder.h"
-#include "agent/host_sampler.h"
+#include "agent/machine_samples.h"
 #include "agent/note_log.h"
-#include "agent/nvml_sampler.h"
-#include "agent/process_sampler.h"
+#include "agent/process_list.h"
 #include "agent/producer_set.h"
 #include "agent/recovery.h"
+#include "agent/sampler.h"
 #include "agent/spool.h"
 #include "proto/tick_clock.h"
 #include "proto/version.h"
@@ -109,21 +109,28 @@ Status Agent::Activate(uint64_t now_unix_ns) {
   control_ = std::move(recovered->control);
   producers_ =
       std::make_unique<ProducerSet>(watch_->fd(), lock_->agent_directory_fd(), watch_->is_shared());
-  samplers_.push_back(std::make_unique<HostSampler>());
-  samplers_.push_back(std::make_unique<ProcessSampler>());
-  if (!config_.nvml_library.empty()) {
-    std::string reason;
-    std::unique_ptr<NvmlSampler> nvml = NvmlSampler::Open(config_.nvml_library, &reason);
-    log_->Info(nvml != nullptr ? std::to_string(nvml->gpus()) + " GPUs" : "no GPU: " + reason);
-    if (nvml != nullptr) samplers_.push_back(std::move(nvml));
-  }
+  machine_ = std::make_unique<MachineSamples>(config_.samplers);
   // After an outage the interval goes on from the last committed one's end.
   interval_start_unix_ns_ = control_->self().interval_end_unix_ns;
   if (interval_start_unix_ns_ == 0) interval_start_unix_ns_ = now_unix_ns;
   return Status();
 }
 
+void Agent::ConfigureSamplers(const SamplersConfig& samplers) {
+  const std::lock_guard<std::mutex> lock(configuration_mutex_);
+  next_samplers_ = samplers;
+}
+
+void Agent::TakeConfiguration() {
+  const std::lock_guard<std::mutex> lock(configuration_mutex_);
+  if (!next_samplers_) return;
+  config_.samplers = std::move(*next_samplers_);
+  next_samplers_.reset();
+  if (machine_ != nullptr) machine_->Configure(config_.samplers);
+}
+
 int Agent::DoWork(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  TakeConfiguration();
   if (producers_ == nullptr && !TryActivate(now_monotonic_ns, now_unix_ns)) return 0;
   int work = Discover(now_monotonic_ns);
   DrainEarly(now_monotonic_ns, now_unix_ns);
@@ -233,7 +240,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
     input.producers.push_back(producer);
   }
   for (ProducerDelta& refused : producers_->Refused()) frames.Add(std::move(refused), {});
-  ProducerDelta self = SampleMachine(now_unix_ns);
+  ProducerDelta self = SampleMachine(now_monotonic_ns, now_unix_ns);
   input.self_recorded = self.totals.recorded;
   ProducerTotals self_before;
   self_before.recorded = control_->self().recorded;
@@ -247,13 +254,14 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
     return false;
   }
   ++intervals_;
+  machine_->Committed();
   interval_start_unix_ns_ = now_unix_ns;
   producers_->MarkRefusedReported();
   producers_->RemoveDone();
   return true;
 }
 
-ProducerDelta Agent::SampleMachine(uint64_t now_unix_ns) {
+ProducerDelta Agent::SampleMachine(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   ProducerDelta self;
   self.uuid = control_->identity().self;
   self.pid = static_cast<uint64_t>(getpid());
@@ -261,13 +269,16 @@ ProducerDelta Agent::SampleMachine(uint64_t now_unix_ns) {
   self.instance = InstanceOf(self.pid, self.uuid);
   self.started_unix_ns = control_->identity().self_started_unix_ns;
   self.is_agent = true;
-  SampleContext context;
-  context.now_unix_ns = now_unix_ns;
-  for (const Producer* producer : producers_->All()) {
-    if (producer->process() == 0) continue;
-    context.processes.push_back({producer->process(), producer->segment().identity().service});
+  std::vector<SamplerNote> notes;
+  machine_->Collect(ListProcesses(producers_.get()), now_unix_ns, &notes);
+  for (const SamplerNote& note : notes) {
+    if (note.is_warning) {
+      log_->Warn(note.text, note.text, now_monotonic_ns);
+    } else {
+      log_->Info(note.text);
+    }
   }
-  for (const auto& sampler : samplers_) sampler->Sample(context, &self.series);
+  self.series = machine_->samples();
   SampleSelf(now_unix_ns, &self.series);
   self.totals.recorded = control_->self().recorded;
   for (const proto::SeriesDelta& series : self.series) {

@@ -10,10 +10,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/ring_drain.h"
+#include "agent/sampler_config.h"
 #include "agent/uplink.h"
 #include "proto/batch.h"
 #include "proto/status.h"
@@ -23,9 +26,9 @@ namespace ringside::agent {
 class ControlFile;
 class DirectoryLock;
 class DirectoryWatch;
+class MachineSamples;
 class NoteLog;
 class ProducerSet;
-class Sampler;
 class Spool;
 struct CloseContext;
 
@@ -38,8 +41,8 @@ struct AgentConfig {
   // Between two looks at rings that fill up; ten times as long while none does.
   std::chrono::milliseconds poll{10};
   uint64_t spool_limit_bytes = uint64_t{1} << 30;
-  std::string nvml_library = "libnvidia-ml.so.1";  // empty: not tried
   DetailBudget detail;
+  SamplersConfig samplers;
   // Between a dead producer's retired bit and the last copy of its segment; 0: one interval.
   std::chrono::milliseconds retire_after{0};
   // A producer that may live where it cannot be seen counts as dead after this long without change.
@@ -76,6 +79,9 @@ class Agent {
   // Closes the interval, folds producers that are dead, commits, sends. True: all is acknowledged.
   bool FlushAndStop(std::chrono::milliseconds max_wait = std::chrono::seconds(5));
 
+  // Which samplers run, and how often, from the next round on. From any thread.
+  void ConfigureSamplers(const SamplersConfig& samplers);
+
   const std::string& directory() const { return config_.directory; }
   AgentCounters counters() const;
 
@@ -89,7 +95,8 @@ class Agent {
   int CloseWhenDue(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   bool CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns, uint64_t retire_after_ns);
   void ScheduleClose(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
-  proto::ProducerDelta SampleMachine(uint64_t now_unix_ns);
+  void TakeConfiguration();
+  proto::ProducerDelta SampleMachine(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   void SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const;
   void Sleep(uint64_t now_monotonic_ns);
   uint64_t IntervalNs() const;
@@ -104,7 +111,7 @@ class Agent {
   std::unique_ptr<ControlFile> control_;
   std::unique_ptr<ProducerSet> producers_;
   std::unique_ptr<Uplink> uplink_;
-  std::vector<std::unique_ptr<Sampler>> samplers_;
+  std::unique_ptr<MachineSamples> machine_;
 
   uint64_t next_activation_ns_ = 0;
   uint64_t next_rescan_ns_ = 0;
@@ -115,6 +122,9 @@ class Agent {
   uint64_t interval_start_unix_ns_ = 0;
   uint64_t intervals_ = 0;
   uint64_t postponed_ = 0;
+
+  std::mutex configuration_mutex_;
+  std::optional<SamplersConfig> next_samplers_;  // guarded
 };
 
 }  // namespace ringside::agent

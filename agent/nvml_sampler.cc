@@ -9,6 +9,7 @@ namespace {
 
 // The parts of NVML's ABI (nvml.h) that are used; stable since 2012.
 constexpr int kNvmlSuccess = 0;
+constexpr uint64_t kRetryNs = 60000000000;
 constexpr int kNvmlTemperatureGpu = 0;
 
 struct NvmlUtilization {
@@ -55,45 +56,45 @@ struct NvmlFunctions {
   }
 };
 
-NvmlSampler::NvmlSampler(std::unique_ptr<NvmlFunctions> functions)
-    : functions_(std::move(functions)) {}
+NvmlSampler::NvmlSampler(std::string library) : library_(std::move(library)) {}
 
 NvmlSampler::~NvmlSampler() = default;
 
-std::unique_ptr<NvmlSampler> NvmlSampler::Open(const std::string& library, std::string* reason) {
+proto::Status NvmlSampler::Open() {
   auto functions = std::make_unique<NvmlFunctions>();
-  functions->library = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (functions->library == nullptr) {
-    *reason = dlerror();
-    return nullptr;
-  }
-  if (!functions->LoadAll()) {
-    *reason = library + " lacks a function";
-    return nullptr;
-  }
+  functions->library = dlopen(library_.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (functions->library == nullptr) return proto::Status::Error(dlerror());
+  if (!functions->LoadAll()) return proto::Status::Error(library_ + " lacks a function");
   if (functions->init() != kNvmlSuccess) {
-    *reason = library + " does not start (no driver?)";
-    return nullptr;
+    return proto::Status::Error(library_ + " does not start (no driver?)");
   }
   functions->initialized = true;
   unsigned count = 0;
-  if (functions->device_count(&count) != kNvmlSuccess) count = 0;
-  std::unique_ptr<NvmlSampler> sampler(new NvmlSampler(std::move(functions)));
+  if (functions->device_count(&count) != kNvmlSuccess || count == 0) {
+    return proto::Status::Error(library_ + " finds no GPU");
+  }
   for (unsigned i = 0; i < count; ++i) {
     void* device = nullptr;
     // One that cannot be had keeps its number: labels stay what nvidia-smi shows.
-    if (sampler->functions_->device_by_index(i, &device) != kNvmlSuccess) device = nullptr;
-    sampler->devices_.push_back(device);
+    if (functions->device_by_index(i, &device) != kNvmlSuccess) device = nullptr;
+    devices_.push_back(device);
   }
-  if (sampler->devices_.empty()) {
-    *reason = library + " finds no GPU";
-    return nullptr;
-  }
-  return sampler;
+  functions_ = std::move(functions);
+  return {};
 }
 
 void NvmlSampler::Sample(const SampleContext& context, std::vector<proto::SeriesDelta>* out) {
   const uint64_t now = context.now_unix_ns;
+  if (functions_ == nullptr) {
+    if (context.now_monotonic_ns < next_open_ns_) return;
+    next_open_ns_ = context.now_monotonic_ns + kRetryNs;
+    const proto::Status opened = Open();
+    const std::string reason = opened ? std::to_string(devices_.size()) + " NVIDIA GPUs"
+                                      : "no NVIDIA GPU: " + opened.message();
+    if (reason != last_reason_) context.Note(reason);
+    last_reason_ = reason;
+    if (!opened) return;
+  }
   for (size_t i = 0; i < devices_.size(); ++i) {
     void* const device = devices_[i];
     if (device == nullptr) continue;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/sampler.h"
+#include "proto/status.h"
 
 namespace ringside::agent {
 
@@ -14,20 +15,23 @@ struct NvmlFunctions;
 
 class NvmlSampler : public Sampler {
  public:
-  // Null when the library is absent or finds no GPU; `reason` says why.
-  static std::unique_ptr<NvmlSampler> Open(const std::string& library, std::string* reason);
+  explicit NvmlSampler(std::string library);
   ~NvmlSampler() override;
   NvmlSampler(const NvmlSampler&) = delete;
   NvmlSampler& operator=(const NvmlSampler&) = delete;
 
+  // Loads the library first. Where it is absent or finds no GPU, a note says why, once; it is tried
+  // again every minute.
   void Sample(const SampleContext& context, std::vector<proto::SeriesDelta>* out) override;
-  size_t gpus() const { return devices_.size(); }
 
  private:
-  explicit NvmlSampler(std::unique_ptr<NvmlFunctions> functions);
+  proto::Status Open();
 
+  std::string library_;
   std::unique_ptr<NvmlFunctions> functions_;
   std::vector<void*> devices_;
+  uint64_t next_open_ns_ = 0;
+  std::string last_reason_;
 };
 
 }  // namespace ringside::agent

@@ -1,9 +1,7 @@
 #include "agent/process_sampler.h"
 
-#include <cstdlib>
-#include <iterator>
-#include <sstream>
-#include <vector>
+#include <set>
+#include <utility>
 
 #include <unistd.h>
 
@@ -12,61 +10,170 @@
 namespace ringside::agent {
 namespace {
 
-struct ProcessStat {
-  uint64_t cpu_ticks = 0;
-  uint64_t threads = 0;
-  uint64_t start_ticks = 0;
-  uint64_t rss_pages = 0;
-};
+constexpr uint64_t kPssSlots = 16;  // processes that started together are not read together
 
-// The command, in parentheses, may hold anything: what counts comes after the last ')'.
-bool ParseStat(const std::string& text, ProcessStat* stat) {
-  const size_t paren = text.rfind(')');
-  if (paren == std::string::npos) return false;
-  std::istringstream rest(text.substr(paren + 1));
-  std::vector<std::string> fields{std::istream_iterator<std::string>(rest), {}};
-  constexpr size_t kFirst = 3;  // the field after the command is the third
-  const auto field = [&](size_t number) {
-    return std::strtoull(fields[number - kFirst].c_str(), nullptr, 10);
-  };
-  if (fields.size() < 24 - kFirst + 1) return false;
-  stat->cpu_ticks = field(14) + field(15);
-  stat->threads = field(20);
-  stat->start_ticks = field(22);
-  stat->rss_pages = field(24);
-  return true;
+uint64_t IntervalNs(const SamplerSetting& setting) {
+  if (!setting.enabled) return 0;
+  return static_cast<uint64_t>(std::chrono::nanoseconds(setting.interval).count());
 }
 
-int64_t CpuFixed(uint64_t ticks) {
+uint64_t PageBytes() {
+  static const auto kBytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return kBytes;
+}
+
+int64_t TickSeconds(uint64_t ticks) {
   static const auto kTicksPerSecond = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
-  return static_cast<int64_t>((ticks << -kFineResolution) / kTicksPerSecond);
+  return FineSeconds(ticks, kTicksPerSecond);
 }
 
 }  // namespace
 
+void ProcessTuning::Set(const SamplersConfig& config) {
+  detail_ns.store(IntervalNs(config.process_detail), std::memory_order_relaxed);
+  pss_ns.store(IntervalNs(config.process_pss), std::memory_order_relaxed);
+  command_line.store(config.command_line, std::memory_order_relaxed);
+}
+
+ProcessSampler::ProcessSampler(std::string proc, const std::string& sys,
+                               std::shared_ptr<const ProcessTuning> tuning)
+    : proc_(std::move(proc)), tuning_(std::move(tuning)), finder_(proc_), cgroups_(sys) {}
+
+void ProcessSampler::Visit::Gauge(std::string_view path, std::string_view unit,
+                                  uint64_t value) const {
+  out->push_back(GaugeSample(path, unit, labels, static_cast<int64_t>(value), context.now_unix_ns));
+}
+
+// Labels are sorted: `key` lies before or behind pid and service.
+void ProcessSampler::Visit::Counter(std::string_view path, std::string_view unit,
+                                    std::string_view key, std::string_view value, int64_t increase,
+                                    int8_t resolution) const {
+  if (increase <= 0) return;  // one that stands still says nothing
+  proto::LabelList with = labels;
+  const auto at = key < "pid" ? with.begin() : with.end();
+  with.emplace(at, key, value);
+  out->push_back(CounterSample(path, unit, std::move(with), increase, resolution));
+}
+
 void ProcessSampler::Sample(const SampleContext& context, std::vector<proto::SeriesDelta>* out) {
-  static const auto kPageBytes = static_cast<int64_t>(sysconf(_SC_PAGESIZE));
-  std::map<uint64_t, Seen> seen;
-  for (const SampledProcess& process : context.processes) {
-    if (seen.count(process.pid) != 0) continue;
-    const std::string pid = std::to_string(process.pid);
-    ProcessStat stat;
-    if (!ParseStat(ReadProcFile(proc_ + "/" + pid + "/stat"), &stat)) continue;
-    const proto::LabelList labels = {{"pid", pid}, {"service", process.service}};
-    const auto add = [&](const char* path, const char* unit, int64_t value) {
-      out->push_back(GaugeSample(path, unit, labels, value, context.now_unix_ns));
-    };
-    add("process.rss", "By", static_cast<int64_t>(stat.rss_pages) * kPageBytes);
-    add("process.threads", "{thread}", static_cast<int64_t>(stat.threads));
-    const auto before = seen_.find(process.pid);
-    if (before != seen_.end() && before->second.start_ticks == stat.start_ticks) {
-      // Of the totals, not of their difference: what rounding takes now comes back later.
-      const int64_t increase = CpuFixed(stat.cpu_ticks) - CpuFixed(before->second.cpu_ticks);
-      out->push_back(CounterSample("process.cpu.time", "s", labels, increase, kFineResolution));
+  const uint64_t now = context.now_monotonic_ns;
+  const uint64_t detail_ns = tuning_->detail_ns.load(std::memory_order_relaxed);
+  const uint64_t pss_ns = tuning_->pss_ns.load(std::memory_order_relaxed);
+  const std::vector<uint64_t> pids = finder_.Find(*context.processes, now);
+  std::map<uint64_t, Seen> all_seen;
+  for (size_t i = 0; i < pids.size(); ++i) {
+    const SampledProcess& process = (*context.processes)[i];
+    if (pids[i] == 0 || all_seen.count(pids[i]) != 0) continue;
+    const std::string pid = std::to_string(pids[i]);
+    Visit visit{
+        context, process, proc_ + "/" + pid, {{"pid", pid}, {"service", process.service}}, out};
+    const auto stat = ParseProcessStat(ReadProcFile(visit.directory + "/stat", 4096));
+    if (!stat) continue;
+    Seen& seen = all_seen[pids[i]];
+    auto before = seen_.find(pids[i]);
+    const bool is_known = before != seen_.end() && before->second.start_ticks == stat->start_ticks;
+    if (is_known) {
+      seen = std::move(before->second);
+    } else {
+      seen.next_pss_ns = now + pss_ns / kPssSlots * (pids[i] % kPssSlots);
     }
-    seen[process.pid] = {stat.start_ticks, stat.cpu_ticks};
+    SampleStat(visit, *stat, is_known, &seen);
+    if (detail_ns != 0 && now >= seen.next_detail_ns) {
+      seen.next_detail_ns = now + detail_ns;
+      SampleDetail(visit, &seen);
+    }
+    if (pss_ns != 0 && now >= seen.next_pss_ns) {
+      seen.next_pss_ns = now + pss_ns;
+      const std::string rollup = ReadProcFile(visit.directory + "/smaps_rollup");
+      if (const auto kib = NumberField(rollup, "Pss"))
+        visit.Gauge("process.pss", "By", *kib * 1024);
+    }
   }
-  seen_ = std::move(seen);
+  seen_ = std::move(all_seen);
+  if (detail_ns != 0 && now >= next_cgroups_ns_ && SampleCgroups(context, out)) {
+    next_cgroups_ns_ = now + detail_ns;
+  }
+}
+
+void ProcessSampler::SampleStat(const Visit& visit, const ProcessStat& stat, bool is_known,
+                                Seen* seen) const {
+  visit.Gauge("process.rss", "By", stat.rss_pages * PageBytes());
+  visit.Gauge("process.threads", "{thread}", stat.threads);
+  const Totals totals = {TickSeconds(stat.user_ticks), TickSeconds(stat.system_ticks),
+                         static_cast<int64_t>(stat.minor_faults),
+                         static_cast<int64_t>(stat.major_faults)};
+  if (is_known) {
+    const Totals& before = seen->totals;
+    visit.Counter("process.cpu.time", "s", "mode", "user", totals.user - before.user,
+                  kFineResolution);
+    visit.Counter("process.cpu.time", "s", "mode", "system", totals.system - before.system,
+                  kFineResolution);
+    visit.Counter("process.faults", "{fault}", "type", "minor",
+                  totals.minor_faults - before.minor_faults);
+    visit.Counter("process.faults", "{fault}", "type", "major",
+                  totals.major_faults - before.major_faults);
+  }
+  seen->totals = totals;
+  seen->start_ticks = stat.start_ticks;
+}
+
+void ProcessSampler::SampleDetail(const Visit& visit, Seen* seen) const {
+  const ProcessStatus status =
+      ParseProcessStatus(ReadProcFile(visit.directory + "/status", size_t{16} << 10));
+  const auto gauge = [&](std::string_view path, std::string_view unit,
+                         std::optional<uint64_t> value) {
+    if (value) visit.Gauge(path, unit, *value);
+  };
+  gauge("process.memory.private", "By", status.private_bytes);
+  gauge("process.memory.shared", "By", status.shared_bytes);
+  gauge("process.rss.peak", "By", status.peak_bytes);
+  gauge("process.open_files", "{file}", CountOpenFiles(visit.directory));
+  if (status.voluntary_switches && status.involuntary_switches) {
+    const auto voluntary = static_cast<int64_t>(*status.voluntary_switches);
+    const auto involuntary = static_cast<int64_t>(*status.involuntary_switches);
+    if (seen->has_switches) {
+      visit.Counter("process.context_switches", "{switch}", "type", "voluntary",
+                    voluntary - seen->voluntary_switches);
+      visit.Counter("process.context_switches", "{switch}", "type", "involuntary",
+                    involuntary - seen->involuntary_switches);
+    }
+    seen->has_switches = true;
+    seen->voluntary_switches = voluntary;
+    seen->involuntary_switches = involuntary;
+  }
+  SampleInfo(visit, status, seen);
+}
+
+// A gauge of 1, whose labels say who the process is.
+void ProcessSampler::SampleInfo(const Visit& visit, const ProcessStatus& status, Seen* seen) const {
+  seen->cgroup = ParseCgroupPath(ReadProcFile(visit.directory + "/cgroup", 4096));
+  proto::LabelList labels;
+  const auto add = [&](const char* key, std::string value) {
+    if (!value.empty()) labels.emplace_back(key, std::move(value));
+  };
+  if (!seen->cgroup.empty()) add("cgroup", CgroupLabel(seen->cgroup));
+  if (tuning_->command_line.load(std::memory_order_relaxed)) {
+    add("command", ParseCommandLine(ReadProcFile(visit.directory + "/cmdline", 4096),
+                                    proto::kMaxLabelValueBytes));
+  }
+  add("container", ContainerOf(seen->cgroup));
+  if (status.namespace_pids.size() > 1) {
+    add("container_pid", std::to_string(status.namespace_pids.back()));
+  }
+  labels.push_back(visit.labels[0]);
+  add("process", visit.process.instance);
+  labels.push_back(visit.labels[1]);
+  visit.out->push_back(
+      GaugeSample("process.info", "1", std::move(labels), 1, visit.context.now_unix_ns));
+}
+
+bool ProcessSampler::SampleCgroups(const SampleContext& context, Samples* out) {
+  std::set<std::string> paths;
+  for (const auto& [pid, seen] : seen_) {
+    if (!seen.cgroup.empty()) paths.insert(seen.cgroup);
+  }
+  for (const std::string& path : paths) cgroups_.Sample(path, context.now_unix_ns, out);
+  return !paths.empty();
 }
 
 }  // namespace ringside::agent

@@ -1,28 +1,84 @@
-// Memory, CPU time and threads of each live producer's process.
+// Each live producer's process: memory, processor time, threads, faults; less often what costs more
+// to read, and the control groups they live in; rarely the proportional memory.
 #ifndef RINGSIDE_AGENT_PROCESS_SAMPLER_H_
 #define RINGSIDE_AGENT_PROCESS_SAMPLER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
+#include <vector>
 
+#include "agent/cgroup_sampler.h"
+#include "agent/process_files.h"
+#include "agent/process_finder.h"
 #include "agent/sampler.h"
+#include "agent/sampler_config.h"
 
 namespace ringside::agent {
 
+// What may change while the sampler runs. Each word stands for itself.
+struct ProcessTuning {
+  std::atomic<uint64_t> detail_ns{0};  // 0: never
+  std::atomic<uint64_t> pss_ns{0};
+  std::atomic<bool> command_line{true};
+
+  void Set(const SamplersConfig& config);
+};
+
 class ProcessSampler : public Sampler {
  public:
-  explicit ProcessSampler(std::string proc = "/proc") : proc_(std::move(proc)) {}
+  ProcessSampler(std::string proc, const std::string& sys,
+                 std::shared_ptr<const ProcessTuning> tuning);
   void Sample(const SampleContext& context, std::vector<proto::SeriesDelta>* out) override;
 
  private:
+  using Samples = std::vector<proto::SeriesDelta>;
+
+  // Totals of counters, as samples express them.
+  struct Totals {
+    int64_t user = 0;
+    int64_t system = 0;
+    int64_t minor_faults = 0;
+    int64_t major_faults = 0;
+  };
   struct Seen {
     uint64_t start_ticks = 0;  // tells a reused pid
-    uint64_t cpu_ticks = 0;
+    Totals totals;
+    bool has_switches = false;
+    int64_t voluntary_switches = 0;
+    int64_t involuntary_switches = 0;
+    uint64_t next_detail_ns = 0;
+    uint64_t next_pss_ns = 0;
+    std::string cgroup;
+  };
+  // One process in one call.
+  struct Visit {
+    const SampleContext& context;
+    const SampledProcess& process;
+    std::string directory;
+    proto::LabelList labels;
+    Samples* out;
+
+    void Gauge(std::string_view path, std::string_view unit, uint64_t value) const;
+    void Counter(std::string_view path, std::string_view unit, std::string_view key,
+                 std::string_view value, int64_t increase, int8_t resolution = 0) const;
   };
 
+  void SampleStat(const Visit& visit, const ProcessStat& stat, bool is_known, Seen* seen) const;
+  void SampleDetail(const Visit& visit, Seen* seen) const;
+  void SampleInfo(const Visit& visit, const ProcessStatus& status, Seen* seen) const;
+  // False: there is none.
+  bool SampleCgroups(const SampleContext& context, Samples* out);
+
   std::string proc_;
+  std::shared_ptr<const ProcessTuning> tuning_;
+  ProcessFinder finder_;
+  CgroupSampler cgroups_;
   std::map<uint64_t, Seen> seen_;  // by pid
+  uint64_t next_cgroups_ns_ = 0;
 };
 
 }  // namespace ringside::agent

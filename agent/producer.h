@@ -48,8 +48,10 @@ class Producer {
   const std::string& quarantine() const { return quarantine_; }
   const std::string& postponed() const { return postponed_; }
   uint64_t lost_baseline() const { return baseline_->valid().head->lost_baseline; }
-  // The process that holds the lock; 0: not visible. Only while live.
-  uint64_t process() const { return verdict_ == Liveness::Verdict::kAlive ? holder() : 0; }
+  // Its lock is held.
+  bool alive() const { return verdict_ == Liveness::Verdict::kAlive; }
+  // The process that holds the lock; 0: not visible. Only while alive.
+  uint64_t process() const { return alive() ? holder() : 0; }
   proto::ProducerTotals totals() const;
 
   // Between two closes: passes what lies in rings that would fill up before the next.

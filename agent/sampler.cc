@@ -1,32 +1,50 @@
 #include "agent/sampler.h"
 
+#include <cmath>
 #include <utility>
 
 namespace ringside::agent {
+namespace {
 
-proto::SeriesDelta GaugeSample(std::string path, std::string unit, proto::LabelList labels,
-                               int64_t value, uint64_t unix_ns, int8_t resolution) {
+proto::SeriesDelta Named(std::string_view path, proto::Kind kind, std::string_view unit,
+                         proto::LabelList labels, int8_t resolution) {
   proto::SeriesDelta sample;
-  sample.key.path = std::move(path);
-  sample.key.kind = proto::Kind::kGauge;
-  sample.key.unit = std::move(unit);
+  sample.key.path = path;
+  sample.key.kind = kind;
+  sample.key.unit = unit;
   sample.key.labels = std::move(labels);
   sample.key.resolution = resolution;
   sample.delta.resolution = resolution;
+  return sample;
+}
+
+}  // namespace
+
+int64_t Fixed(double value, int8_t resolution) {
+  return static_cast<int64_t>(std::llround(std::ldexp(value, -resolution)));
+}
+
+proto::SeriesDelta GaugeSample(std::string_view path, std::string_view unit,
+                               proto::LabelList labels, int64_t value, uint64_t unix_ns,
+                               int8_t resolution) {
+  proto::SeriesDelta sample = Named(path, proto::Kind::kGauge, unit, std::move(labels), resolution);
   sample.delta.Record(value, unix_ns);
   return sample;
 }
 
-proto::SeriesDelta CounterSample(std::string path, std::string unit, proto::LabelList labels,
-                                 int64_t increase, int8_t resolution) {
-  proto::SeriesDelta sample;
-  sample.key.path = std::move(path);
-  sample.key.kind = proto::Kind::kCounter;
-  sample.key.unit = std::move(unit);
-  sample.key.labels = std::move(labels);
-  sample.key.resolution = resolution;
-  sample.delta.resolution = resolution;
+proto::SeriesDelta CounterSample(std::string_view path, std::string_view unit,
+                                 proto::LabelList labels, int64_t increase, int8_t resolution) {
+  proto::SeriesDelta sample =
+      Named(path, proto::Kind::kCounter, unit, std::move(labels), resolution);
   sample.delta.sum = increase;
+  return sample;
+}
+
+proto::SeriesDelta ValueSample(std::string_view path, std::string_view unit,
+                               proto::LabelList labels, int64_t value, uint64_t unix_ns,
+                               int8_t resolution) {
+  proto::SeriesDelta sample = Named(path, proto::Kind::kValue, unit, std::move(labels), resolution);
+  sample.delta.Record(value, unix_ns);
   return sample;
 }
 

@@ -60,7 +60,7 @@ AgentConfig AgentTest::Config() const {
   config.directory = segments_.path();
   config.state_dir = state_.path();
   config.host = "test";
-  config.nvml_library.clear();
+  config.samplers.EnableAll(false);
   return config;
 }
 

@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
   config.interval = std::chrono::milliseconds(std::strtol(argv[4], nullptr, 10));
   config.spool_limit_bytes = std::strtoull(argv[5], nullptr, 10);
   config.host = "test";
-  config.nvml_library.clear();
+  config.samplers.EnableAll(false);
   auto agent = ringside::agent::Agent::Start(config);
   if (!agent) {
     std::fprintf(stderr, "%s\n", agent.message().c_str());

@@ -115,7 +115,7 @@ Folded FoldByAgent(const std::string& directory) {
   config.directory = directory;
   config.state_dir = state.path();
   config.host = "test";
-  config.nvml_library.clear();
+  config.samplers.EnableAll(false);
   config.detail.timings = 1 << 20;
   Folded folded;
   uint64_t segments = 0;
