@@ -158,7 +158,7 @@ TEST_F(HostSamplerTest, Network_OfAHostWhoseProcIsMountedIsNotTheContainers) {
 
 TEST_F(HostSamplerTest, Malicious_FilesOfNonsenseAreRead) {
   for (const std::string& text : {std::string("\n\n::::\n"), std::string(70000, ':'),
-                                  std::string("cpu\ncpu 1\nsome\nfull avg10=\n"),
+                                  std::string("cpu\ncpu x\nsome\nfull avg10=\n"),
                                   std::string("MemTotal:\nMemTotal: kB\n\0\0\0", 26)}) {
     for (const char* name : {"meminfo", "loadavg", "uptime", "stat", "diskstats", "net/dev",
                              "pressure/cpu", "pressure/io", "pressure/memory"}) {
