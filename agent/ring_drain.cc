@@ -186,7 +186,6 @@ Status RingDrain::CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t
 
 Status RingDrain::CopyTimings(uint32_t lane, uint64_t from, uint64_t to) {
   const proto::Geometry& g = segment_.geometry();
-  if (to - from > g.timing_ring_records) return Corrupt(lane, "the timing ring's head");
   const uint64_t size = uint64_t{g.timing_ring_records} * sizeof(TimingRecord);
   // By the place in the ring, not since ever: in bytes the positions would overflow.
   const uint64_t begin = from % g.timing_ring_records * sizeof(TimingRecord);
@@ -207,15 +206,23 @@ Status RingDrain::CopyRequests(uint32_t lane, uint64_t from, uint64_t to) {
 Status RingDrain::Timings(uint32_t lane, uint64_t head, const DetailBudget& budget,
                           LaneCursor* cursor) {
   const uint64_t count = head - cursor->timing_records;
-  if (count == 0) return Status();
-  if (Status s = CopyTimings(lane, cursor->timing_records, head); !s) return s;
-  auto* const records = reinterpret_cast<TimingRecord*>(scratch_.data());
-  auto* const good = std::remove_if(records, records + count, [this](const TimingRecord& record) {
-    return table_.Find(record.series) == nullptr;
-  });
-  lanes_[lane].timings.Add(records, static_cast<size_t>(good - records), budget.timings);
+  if (count > segment_.geometry().timing_ring_records) {
+    return Corrupt(lane, "the timing ring's head");
+  }
+  // In pieces that stay in the cache between copying, checking and keeping.
+  constexpr uint64_t kPiece = 1024;
+  for (uint64_t at = cursor->timing_records; at != head;) {
+    const uint64_t piece = std::min(head - at, kPiece);
+    if (Status s = CopyTimings(lane, at, at + piece); !s) return s;
+    auto* const records = reinterpret_cast<TimingRecord*>(scratch_.data());
+    auto* const good = std::remove_if(records, records + piece, [this](const TimingRecord& record) {
+      return table_.Find(record.series) == nullptr;
+    });
+    lanes_[lane].timings.Add(records, static_cast<size_t>(good - records), budget.timings);
+    pending_.corrupt += piece - static_cast<uint64_t>(good - records);
+    at += piece;
+  }
   pending_.records += count;
-  pending_.corrupt += count - static_cast<uint64_t>(good - records);
   cursor->timing_records = head;
   return Status();
 }

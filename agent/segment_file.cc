@@ -50,6 +50,8 @@ std::string CheckFile(const struct stat& info) {
   return {};
 }
 
+constexpr size_t kCacheLineBytes = 64;
+
 std::atomic<uint64_t>* WordAt(const Mapping& mapping, size_t offset) {
   return reinterpret_cast<std::atomic<uint64_t>*>(mapping.data() + offset);
 }

@@ -26,6 +26,7 @@ struct Context {
   bool quick = false;
   // Agent and aggregator, started when first asked for; the probe of this process records into it.
   std::function<proto::Result<Stack*>()> stack;
+  std::string ringside;  // the binary
 };
 
 struct Benchmark {
@@ -41,7 +42,9 @@ void AddProbeSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeConditions(std::vector<Benchmark>* benchmarks);  // of the suite probe as well
 void AddFootprint(std::vector<Benchmark>* benchmarks);        // and these
 void AddPeersSuite(std::vector<Benchmark>* benchmarks);
-void AddPythonSuite(std::vector<Benchmark>* benchmarks);  // only where the package is built
+void AddAgentSuite(std::vector<Benchmark>* benchmarks);
+void AddAgentProcess(std::vector<Benchmark>* benchmarks);  // of the suite agent as well
+void AddPythonSuite(std::vector<Benchmark>* benchmarks);   // only where the package is built
 
 }  // namespace ringside::bench
 

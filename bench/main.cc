@@ -121,6 +121,7 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   AddProbeConditions(&benchmarks);
   AddFootprint(&benchmarks);
   AddPeersSuite(&benchmarks);
+  AddAgentSuite(&benchmarks);
 #ifdef RINGSIDE_PYTHON
   AddPythonSuite(&benchmarks);
 #endif
@@ -131,7 +132,7 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   }
 
   PrivateStack stack(arguments.ringside);
-  const Context context{arguments.quick, [&stack] { return stack.Get(); }};
+  const Context context{arguments.quick, [&stack] { return stack.Get(); }, arguments.ringside};
   bool all_ran = true;
   std::printf("%-28s %12s %-4s %10s  %12s  %s\n", "name", "value", "unit", "ratio", "ref. value",
               "reference");
