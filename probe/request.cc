@@ -144,11 +144,31 @@ const Series* EndSeries(const RequestState& state, ringside_outcome outcome) noe
   return SeriesRegistry::WithOutcome(*state.series, static_cast<proto::Outcome>(outcome), {});
 }
 
-// False: what began at `start_ticks` had, or has, no segment to be recorded in. That is counted.
+// False: what began at `start_ticks` had, or has, no segment to be recorded in. That is counted, as
+// one sample.
 bool HasClock(const Access& access, uint64_t start_ticks) noexcept {
   if (access.segment != nullptr && start_ticks != 0) return true;
   if (access.way != Way::kOff) Process::CountLost(proto::LossReason::kNoSegment);
   return false;
+}
+
+// A stage that has no segment to be recorded in: its end is counted as lost.
+void BeginLost(const RequestState& request, const Series& series, StageState* stage) noexcept {
+  *stage = {};
+  stage->series = &series;
+  stage->generation = request.generation;
+}
+
+// Of the stage that Next() began, if it did.
+void EndNext(const Access& access, RequestState* state, proto::Outcome outcome,
+             std::string_view error_type, uint64_t ticks, const SlotUse& use) noexcept {
+  StageState& stage = state->next;
+  if (stage.series == nullptr) return;
+  if (!HasClock(access, stage.start_ticks)) {
+    stage.series = nullptr;
+    return;
+  }
+  FinishStage(access, &stage, outcome, error_type, access.NsSince(stage.start_ticks, ticks), use);
 }
 
 // `ticks`: when the usual way was tried; 0: it was not. A second reading of the clock would hold
@@ -159,15 +179,14 @@ bool HasClock(const Access& access, uint64_t start_ticks) noexcept {
       SwitchStage<Taken::kAny>(state, View(name), ticks)) {
     return;
   }
-  if (state.series == nullptr || state.start_ticks == 0 || !IsOurs(state.generation)) return;
+  if (state.series == nullptr || !IsOurs(state.generation)) return;
   const Series* series = StageSeries(state, name, labels, label_count);
   const Access access;
-  if (access.segment == nullptr) return;
-  if (ticks == 0) ticks = access.Now();
+  if (ticks == 0 && access.segment != nullptr) ticks = access.Now();
   const SlotUse use{state.slot, state.owner};
-  if (state.next.series != nullptr) {
-    FinishStage(access, &state.next, proto::Outcome::kOk, {},
-                access.NsSince(state.next.start_ticks, ticks), use);
+  EndNext(access, &state, proto::Outcome::kOk, {}, ticks, use);
+  if (state.start_ticks == 0 || access.segment == nullptr) {
+    return BeginLost(state, *series, &state.next);
   }
   BeginStage(access, state, *series, ticks, state.owner, use, &state.room, &state.next);
 }
@@ -308,12 +327,13 @@ void ringside_request_end(ringside_request* request, ringside_outcome outcome) n
   const Series& series = *EndSeries(*state, outcome);
   if (HasClock(access, state->start_ticks)) {
     const uint64_t ticks = access.Now();
-    if (state->next.series != nullptr) {
+    {
       const SlotUse use{state->slot, state->owner};
-      FinishStage(access, &state->next, series.outcome, series.error_type,
-                  access.NsSince(state->next.start_ticks, ticks), use);
+      EndNext(access, state, series.outcome, series.error_type, ticks, use);
     }
     FinishRequest(access, state, series, access.NsSince(state->start_ticks, ticks));
+  } else if (state->next.series != nullptr) {
+    HasClock(access, 0);
   }
   Close(state);
 }
@@ -346,10 +366,12 @@ void ringside_stage_start(ringside_stage* stage, ringside_request* request, ring
   state.slot = {};
   if (request == nullptr) return;
   const RequestState& parent = StateOf(request);
-  if (parent.series == nullptr || parent.start_ticks == 0 || !IsOurs(parent.generation)) return;
+  if (parent.series == nullptr || !IsOurs(parent.generation)) return;
   const Series* series = StageSeries(parent, name, labels, label_count);
   const Access access;
-  if (access.segment == nullptr) return;
+  if (parent.start_ticks == 0 || access.segment == nullptr) {
+    return BeginLost(parent, *series, &state);
+  }
   const SlotUse use{parent.slot, parent.owner};
   BeginStage(access, parent, *series, access.Now(), 0, use, nullptr, &state);
 }

@@ -37,9 +37,12 @@ class Refusal : public ProbeTest {
     { const Timer timer{operation}; }
     Request request{"job"};
     request.Next("step");
+    request.Next("another");
+    { const auto stage = request.Stage("within"); }
     request.End();
     REQUIRE(errno == 7);
-    REQUIRE(Health().lost_no_segment == 1002);
+    // Each of them is a sample: the timer, the request and its three stages.
+    REQUIRE(Health().lost_no_segment == 1000 + 1 + 4);
     REQUIRE(strlen(ringside_last_error()) > 0);
   }
   void ExpectRefusal(
@@ -286,7 +289,7 @@ TEST_F(Refusal, Ends_WhenItsCauseDoes) {
   EXPECT_EQ(Segment()->Totals("work").count, 1u);
   // What was lost before is told in the segment.
   EXPECT_EQ(Segment()->header().lost[static_cast<size_t>(proto::LossReason::kNoSegment)].load(),
-            1002u);
+            1005u);
 }
 
 }  // namespace
