@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "agent/drm_sampler.h"
 #include "agent/host_sampler.h"
 #include "agent/nvml_sampler.h"
 #include "proto/tick_clock.h"
@@ -11,22 +12,27 @@ namespace ringside::agent {
 namespace {
 
 constexpr uint64_t kSecondNs = 1000000000;
-constexpr uint64_t kAgeShownAfterNs = 2 * kSecondNs;
 
 std::string Seconds(uint64_t ns) { return std::to_string(ns / kSecondNs) + " s"; }
 
 }  // namespace
 
-MachineSamples::MachineSamples(const SamplersConfig& config) {
+MachineSamples::MachineSamples(const SamplersConfig& config)
+    : hangs_after_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(config.hangs_after).count())) {
   tuning_->Set(config);
   Add("host", std::make_unique<HostSampler>(config.proc, config.sys), &SamplersConfig::host,
       config);
   Add("process", std::make_unique<ProcessSampler>(config.proc, config.sys, tuning_),
       &SamplersConfig::process, config);
   if (!config.nvml_library.empty()) {
-    Add("gpu.nvidia", std::make_unique<NvmlSampler>(config.nvml_library), &SamplersConfig::nvidia,
-        config);
+    Add("gpu.nvidia", std::make_unique<NvmlSampler>(config.nvml_library, config.proc),
+        &SamplersConfig::nvidia, config);
   }
+  using Vendor = DrmSampler::Vendor;
+  Add("gpu.amd", std::make_unique<DrmSampler>(Vendor::kAmd, config.proc, config.sys),
+      &SamplersConfig::amd, config);
+  Add("gpu.intel", std::make_unique<DrmSampler>(Vendor::kIntel, config.proc, config.sys),
+      &SamplersConfig::intel, config);
 }
 
 MachineSamples::~MachineSamples() {
@@ -74,7 +80,7 @@ void MachineSamples::Watch(Entry* entry, const SamplerThread::Taken& taken, uint
   const uint64_t now = proto::MonotonicNs();
   const uint64_t age =
       taken.busy_since_ns != 0 && now > taken.busy_since_ns ? now - taken.busy_since_ns : 0;
-  if (age >= kAgeShownAfterNs) {
+  if (age >= hangs_after_ns_) {
     out->push_back(GaugeSample("agent.sampler.age", "s", {{"sampler", name}},
                                Fixed(static_cast<double>(age) * 1e-9, kFineResolution), now_unix_ns,
                                kFineResolution));
@@ -85,7 +91,7 @@ void MachineSamples::Watch(Entry* entry, const SamplerThread::Taken& taken, uint
          true});
     entry->hangs_since_ns = 0;
   }
-  if (age >= kHangsAfterNs && entry->hangs_since_ns == 0) {
+  if (age >= hangs_after_ns_ && entry->hangs_since_ns == 0) {
     entry->hangs_since_ns = taken.busy_since_ns;
     notes->push_back(
         {"sampler " + name + " has not answered for " + Seconds(age) +

@@ -20,9 +20,6 @@ namespace ringside::agent {
 
 class MachineSamples {
  public:
-  // A sampler that has been at work for so long is said to hang.
-  static constexpr uint64_t kHangsAfterNs = 5000000000;
-
   explicit MachineSamples(const SamplersConfig& config);
   ~MachineSamples();
   MachineSamples(const MachineSamples&) = delete;
@@ -50,6 +47,7 @@ class MachineSamples {
              std::vector<proto::SeriesDelta>* out, std::vector<SamplerNote>* notes) const;
 
   std::shared_ptr<ProcessTuning> tuning_ = std::make_shared<ProcessTuning>();
+  uint64_t hangs_after_ns_;
   std::vector<Entry> entries_;
   std::shared_ptr<const ProcessList> processes_ = std::make_shared<ProcessList>();
   SampleBox waiting_;

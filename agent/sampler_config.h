@@ -25,10 +25,13 @@ struct SamplersConfig {
   SamplerSetting process_pss{true, std::chrono::milliseconds(60000)};
   bool command_line = true;  // show the processes' command lines
   SamplerSetting nvidia;
-  SamplerSetting amd;
-  SamplerSetting intel;
+  // What processes use is found by looking at their open files.
+  SamplerSetting amd{true, std::chrono::milliseconds(5000)};
+  SamplerSetting intel{true, std::chrono::milliseconds(5000)};
 
   // Changed at a start only.
+  // A sampler that has been at work for so long is said to hang.
+  std::chrono::milliseconds hangs_after{5000};
   std::string nvml_library = "libnvidia-ml.so.1";
   std::string proc = "/proc";
   std::string sys = "/sys";
