@@ -197,7 +197,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
     log_->Warn("spool",
                "spool " + config_.state_dir + " is full (" + std::to_string(spool_->bytes()) +
                    " bytes): intervals are joined until the " +
-                   "aggregator acknowledges (or raise --spool-limit)",
+                   "aggregator acknowledges (or raise agent.spool_limit)",
                now_monotonic_ns);
     return false;
   }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/configuration.h"
 #include "cli/daemon_options.h"
 #include "cli/services.h"
 #include "cli/stop_signals.h"
@@ -21,10 +22,19 @@ constexpr const char* kFooter =
     "Examples:\n"
     "  ringside agent\n"
     "  ringside agent --aggregator tcp://127.0.0.1:7750 --host gpu-3\n"
-    "  ringside agent --dir /dev/shm/ringside --state /var/lib/ringside/agent";
+    "  ringside agent --dir /dev/shm/ringside --state /var/lib/ringside/agent\n"
+    "  ringside agent --config ringside.yaml --check";
 
-int RunAgent(const AgentOptions& options) {
-  StopSignals signals({SIGINT, SIGTERM});
+int RunAgent(Configuration* configuration) {
+  if (configuration->flags()->check) return configuration->Check();
+  if (const proto::Status status = configuration->Load(); !status.ok()) {
+    return Fail(status.message());
+  }
+  AgentOptions& options = configuration->values()->agent;
+  if (options.state.empty()) {
+    options.state = std::filesystem::path(DefaultDataDirectory()) / "agent";
+  }
+  StopSignals signals(configuration->Signals());
   StartLog(false);
   AgentService agent;
   if (const proto::Status status = agent.Start(options); !status.ok()) {
@@ -34,7 +44,8 @@ int RunAgent(const AgentOptions& options) {
               static_cast<int>(getpid()), agent.directory().c_str(), options.state.c_str(),
               options.aggregator.c_str());
   std::fflush(stdout);
-  const int exit_code = WaitForStop(&signals, &agent, nullptr);
+  const int exit_code =
+      WaitForStop(&signals, &agent, nullptr, [&] { configuration->Reload(&agent); });
   agent.Stop();
   return exit_code;
 }
@@ -42,24 +53,16 @@ int RunAgent(const AgentOptions& options) {
 }  // namespace
 
 void AddAgent(CLI::App* app, Action* action) {
-  auto options = std::make_shared<AgentOptions>();
+  auto configuration = std::make_shared<Configuration>();
   CLI::App* command = app->add_subcommand(
       "agent", "Drains the workers of this host, samples the machine, sends to the aggregator");
-  AddSegmentOptions(command, options.get());
-  command->add_option("--aggregator", options->aggregator, "Where the aggregator listens")
-      ->type_name("ENDPOINT")
-      ->capture_default_str();
-  command
-      ->add_option("--state", options->state,
-                   "What is not acknowledged yet (default: $XDG_STATE_HOME/ringside/agent, else "
-                   "~/.local/state/ringside/agent)")
-      ->type_name("DIR");
+  AgentOptions* const options = &configuration->values()->agent;
+  AddSegmentOptions(command, options, configuration->flags());
+  AddAgentOptions(command, options, configuration->flags());
+  AddConfigOptions(command, configuration->flags());
   command->footer(kFooter);
-  command->callback([options, action] {
-    if (options->state.empty()) {
-      options->state = std::filesystem::path(DefaultDataDirectory()) / "agent";
-    }
-    *action = [options] { return RunAgent(*options); };
+  command->callback([configuration, action] {
+    *action = [configuration] { return RunAgent(configuration.get()); };
   });
 }
 

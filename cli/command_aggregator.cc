@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/configuration.h"
 #include "cli/daemon_options.h"
 #include "cli/running_file.h"
 #include "cli/services.h"
@@ -22,8 +23,14 @@ constexpr const char* kFooter =
     "  ringside aggregator\n"
     "  ringside aggregator --listen tcp://127.0.0.1:7750 --data /srv/ringside --rules rules.yaml";
 
-int RunAggregator(const AggregatorOptions& options) {
-  StopSignals signals({SIGINT, SIGTERM});
+int RunAggregator(Configuration* configuration) {
+  if (configuration->flags()->check) return configuration->Check();
+  if (const proto::Status status = configuration->Load(); !status.ok()) {
+    return Fail(status.message());
+  }
+  AggregatorOptions& options = configuration->values()->aggregator;
+  if (options.data.empty()) options.data = DefaultDataDirectory();
+  StopSignals signals(configuration->Signals());
   StartLog(false);
   RunningFile running;
   if (const proto::Status status = running.Claim(options.data); !status.ok()) {
@@ -40,7 +47,8 @@ int RunAggregator(const AggregatorOptions& options) {
               static_cast<int>(getpid()), aggregator.http_url().c_str(),
               aggregator.endpoint().c_str(), options.data.c_str());
   std::fflush(stdout);
-  const int exit_code = WaitForStop(&signals, nullptr, &aggregator);
+  const int exit_code =
+      WaitForStop(&signals, nullptr, &aggregator, [&] { configuration->Reload(nullptr); });
   aggregator.Stop();
   return exit_code;
 }
@@ -48,16 +56,14 @@ int RunAggregator(const AggregatorOptions& options) {
 }  // namespace
 
 void AddAggregator(CLI::App* app, Action* action) {
-  auto options = std::make_shared<AggregatorOptions>();
+  auto configuration = std::make_shared<Configuration>();
   CLI::App* command = app->add_subcommand(
       "aggregator", "Merges what the agents of all hosts send, keeps it, answers queries");
-  AddAggregatorOptions(command, options.get());
+  AddAggregatorOptions(command, &configuration->values()->aggregator, configuration->flags());
+  AddConfigOptions(command, configuration->flags());
   command->footer(kFooter);
-  command->callback([options, action] {
-    if (options->data.empty()) {
-      options->data = DefaultDataDirectory();
-    }
-    *action = [options] { return RunAggregator(*options); };
+  command->callback([configuration, action] {
+    *action = [configuration] { return RunAggregator(configuration.get()); };
   });
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/configuration.h"
 #include "cli/daemon_options.h"
 #include "cli/running_file.h"
 #include "cli/services.h"
@@ -24,13 +25,17 @@ constexpr const char* kFooter =
     "  ringside up --data /srv/ringside --rules rules.yaml\n"
     "  ringside up --listen ipc:///run/ringside/wire.sock --http 127.0.0.1:0";
 
-struct UpOptions {
-  AggregatorOptions aggregator;
-  AgentOptions agent;
-};
-
-int RunUp(const UpOptions& options) {
-  StopSignals signals({SIGINT, SIGTERM});
+int RunUp(Configuration* configuration) {
+  if (configuration->flags()->check) return configuration->Check();
+  if (const proto::Status status = configuration->Load(); !status.ok()) {
+    return Fail(status.message());
+  }
+  DaemonConfig& options = *configuration->values();
+  if (options.aggregator.data.empty()) options.aggregator.data = DefaultDataDirectory();
+  if (options.agent.state.empty()) {
+    options.agent.state = std::filesystem::path(options.aggregator.data) / "agent";
+  }
+  StopSignals signals(configuration->Signals());
   StartLog(false);
   RunningFile running;
   if (const proto::Status status = running.Claim(options.aggregator.data); !status.ok()) {
@@ -53,7 +58,8 @@ int RunUp(const UpOptions& options) {
               aggregator.http_url().c_str(), options.aggregator.data.c_str(),
               agent.directory().c_str());
   std::fflush(stdout);
-  const int exit_code = WaitForStop(&signals, &agent, &aggregator);
+  const int exit_code =
+      WaitForStop(&signals, &agent, &aggregator, [&] { configuration->Reload(&agent); });
   agent.Stop();
   aggregator.Stop();
   return exit_code;
@@ -62,18 +68,16 @@ int RunUp(const UpOptions& options) {
 }  // namespace
 
 void AddUp(CLI::App* app, Action* action) {
-  auto options = std::make_shared<UpOptions>();
+  auto configuration = std::make_shared<Configuration>();
   CLI::App* command =
       app->add_subcommand("up", "Agent and aggregator on this machine, in one process");
-  AddSegmentOptions(command, &options->agent);
-  AddAggregatorOptions(command, &options->aggregator);
+  DaemonConfig* const options = configuration->values();
+  AddSegmentOptions(command, &options->agent, configuration->flags());
+  AddAggregatorOptions(command, &options->aggregator, configuration->flags());
+  AddConfigOptions(command, configuration->flags());
   command->footer(kFooter);
-  command->callback([options, action] {
-    if (options->aggregator.data.empty()) {
-      options->aggregator.data = DefaultDataDirectory();
-    }
-    options->agent.state = std::filesystem::path(options->aggregator.data) / "agent";
-    *action = [options] { return RunUp(*options); };
+  command->callback([configuration, action] {
+    *action = [configuration] { return RunUp(configuration.get()); };
   });
 }
 

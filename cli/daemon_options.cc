@@ -19,33 +19,64 @@ std::filesystem::path HomeDirectory() {
   return entry != nullptr && entry->pw_dir != nullptr ? entry->pw_dir : "/";
 }
 
+// Adds options whose value is a text, and notes which key of the configuration they override.
+struct TextOptions {
+  CLI::App* command;
+  DaemonFlags* flags;
+
+  CLI::Option* operator()(const char* name, const char* key, std::string* value, const char* type,
+                          const char* description) const {
+    CLI::Option* const option = command->add_option(name, *value, description)->type_name(type);
+    flags->overrides.emplace_back(option, key);
+    return option;
+  }
+};
+
 }  // namespace
 
-void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options) {
+void AddConfigFile(CLI::App* command, DaemonFlags* flags) {
   command
-      ->add_option("--listen", options->listen,
-                   "Where agents connect: tcp://HOST:PORT or ipc://PATH")
-      ->type_name("ENDPOINT")
-      ->capture_default_str();
-  command->add_option("--http", options->http, "Where queries are answered; port 0: any free one")
-      ->type_name("HOST:PORT")
-      ->capture_default_str();
-  command
-      ->add_option("--data", options->data,
-                   "Data directory, with the archive (default: $XDG_STATE_HOME/ringside, else "
-                   "~/.local/state/ringside)")
-      ->type_name("DIR");
-  command->add_option("--rules", options->rules, "Alert rules (YAML)")->type_name("FILE");
+      ->add_option("--config", flags->config,
+                   "Configuration (YAML); options given here override it")
+      ->type_name("FILE");
 }
 
-void AddSegmentOptions(CLI::App* command, AgentOptions* options) {
-  command
-      ->add_option("--dir", options->directory,
-                   "Segments of the workers, on tmpfs (default: $RINGSIDE_DIR, else "
-                   "/dev/shm/ringside or /dev/shm/ringside-UID)")
-      ->type_name("DIR");
-  command->add_option("--host", options->host, "Name of this host in answers (default: its own)")
-      ->type_name("NAME");
+void AddConfigOptions(CLI::App* command, DaemonFlags* flags) {
+  AddConfigFile(command, flags);
+  command->add_flag("--check", flags->check, "Only say whether the configuration is right");
+}
+
+void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags) {
+  const TextOptions add{command, flags};
+  add("--listen", "aggregator.listen", &options->listen, "ENDPOINT",
+      "Where agents connect: tcp://HOST:PORT or ipc://PATH")
+      ->capture_default_str();
+  add("--http", "aggregator.http", &options->http, "HOST:PORT",
+      "Where queries are answered; port 0: any free one")
+      ->capture_default_str();
+  add("--data", "aggregator.data", &options->data, "DIR",
+      "Data directory, with the archive (default: $XDG_STATE_HOME/ringside, else "
+      "~/.local/state/ringside)");
+  add("--rules", "aggregator.rules", &options->rules, "FILE", "Alert rules (YAML)");
+}
+
+void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags) {
+  const TextOptions add{command, flags};
+  add("--aggregator", "agent.aggregator", &options->aggregator, "ENDPOINT",
+      "Where the aggregator listens")
+      ->capture_default_str();
+  add("--state", "agent.state", &options->state, "DIR",
+      "What is not acknowledged yet (default: $XDG_STATE_HOME/ringside/agent, else "
+      "~/.local/state/ringside/agent)");
+}
+
+void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags) {
+  const TextOptions add{command, flags};
+  add("--dir", "agent.directory", &options->directory, "DIR",
+      "Segments of the workers, on tmpfs (default: $RINGSIDE_DIR, else /dev/shm/ringside or "
+      "/dev/shm/ringside-UID)");
+  add("--host", "agent.host", &options->host, "NAME",
+      "Name of this host in answers (default: its own)");
 }
 
 std::string DefaultDataDirectory() {

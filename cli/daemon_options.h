@@ -2,10 +2,17 @@
 #ifndef RINGSIDE_CLI_DAEMON_OPTIONS_H_
 #define RINGSIDE_CLI_DAEMON_OPTIONS_H_
 
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/sampler_config.h"
 
 namespace CLI {
 class App;
+class Option;
 }  // namespace CLI
 
 namespace ringside::cli {
@@ -25,14 +32,31 @@ struct AgentOptions {
   std::string host;       // empty: this machine's name
   std::string directory;  // of the segments; empty: as the probe chooses it
   std::string state;      // empty: <data>/agent
+  uint64_t spool_limit_bytes = uint64_t{1} << 30;
+  agent::SamplersConfig samplers;
+  // A worker that cannot be seen counts as dead after this long without change.
+  std::chrono::milliseconds hidden_grace = std::chrono::minutes(10);
   // Nobody but this process's children uses the directory: who cannot be seen is not there.
   bool is_private = false;
 };
 
+// What a command line said: it overrides the configuration file.
+struct DaemonFlags {
+  std::string config;  // the file; empty: none
+  bool check = false;
+  std::vector<std::pair<const CLI::Option*, std::string>> overrides;  // by the key in the file
+};
+
+// --config.
+void AddConfigFile(CLI::App* command, DaemonFlags* flags);
+// --config and --check.
+void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
 // --listen, --http, --data, --rules.
-void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options);
+void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
 // --dir and --host: what `agent` and `up` share.
-void AddSegmentOptions(CLI::App* command, AgentOptions* options);
+void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);
+// --aggregator and --state of `agent`.
+void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);
 
 // $XDG_STATE_HOME/ringside, else ~/.local/state/ringside.
 std::string DefaultDataDirectory();

@@ -21,6 +21,7 @@ constexpr const char* kFooter =
     "  ringside query transcribe --by model       one operation, compared by model\n"
     "  ringside report --requests 20              where the time of the last requests went\n"
     "  ringside shm 4711                          what a worker does now, or did when it died\n"
+    "  ringside doctor                            what is seen, what is not, and the mend\n"
     "\n"
     "Exit codes: 0 ok, 1 failed, 2 the command line was wrong (run: those of COMMAND).\n"
     "RINGSIDE_SERVER names the server that query, report and ledger ask.";
@@ -68,6 +69,7 @@ int Main(int argc, char** argv) {
   AddReport(&app, &action);
   AddLedger(&app, &action);
   AddShm(&app, &action);
+  AddDoctor(&app, &action);
   try {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(arguments);

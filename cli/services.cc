@@ -57,6 +57,9 @@ proto::Status AgentService::Start(const AgentOptions& options) {
   config.host = options.host;
   config.directory = options.directory;
   config.state_dir = options.state;
+  config.spool_limit_bytes = options.spool_limit_bytes;
+  config.samplers = options.samplers;
+  config.hidden_grace = std::chrono::ceil<std::chrono::seconds>(options.hidden_grace);
   if (options.is_private) {
     config.hidden_grace = std::chrono::seconds(0);
   }
@@ -73,6 +76,10 @@ proto::Status AgentService::Start(const AgentOptions& options) {
   return {};
 }
 
+void AgentService::ConfigureSamplers(const agent::SamplersConfig& samplers) {
+  agent_->ConfigureSamplers(samplers);
+}
+
 void AgentService::Stop() {
   if (!thread_.joinable()) {
     return;
@@ -85,10 +92,13 @@ void AgentService::Stop() {
 }
 
 int WaitForStop(StopSignals* signals, const AgentService* agent,
-                const AggregatorService* aggregator) {
+                const AggregatorService* aggregator, const std::function<void()>& reload) {
   constexpr std::chrono::milliseconds kLook{200};
   while (true) {
-    if (const auto signal = signals->Wait(kLook); signal.number != 0) {
+    if (const auto signal = signals->Wait(kLook);
+        signal.number == SIGHUP && !signal.from_terminal) {
+      reload();
+    } else if (signal.number != 0) {
       spdlog::info("stopping: signal {}", signal.number);
       return kExitOk;
     }

@@ -4,6 +4,7 @@
 #define RINGSIDE_CLI_SERVICES_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -52,6 +53,8 @@ class AgentService {
   proto::Status Start(const AgentOptions& options);
   // Sends what the segments hold and waits, within limits, until it is acknowledged.
   void Stop();
+  // Which samplers run, and how often, from now on.
+  void ConfigureSamplers(const agent::SamplersConfig& samplers);
   bool ended() const { return ended_; }
   const std::string& directory() const { return directory_; }
 
@@ -64,9 +67,10 @@ class AgentService {
 };
 
 // Until one of the signals arrives (kExitOk) or a service ends by itself (kExitFailed). Either may
-// be null.
+// be null. `reload` is called for a SIGHUP that somebody sent; one of the terminal, that went away,
+// stops.
 int WaitForStop(StopSignals* signals, const AgentService* agent,
-                const AggregatorService* aggregator);
+                const AggregatorService* aggregator, const std::function<void()>& reload);
 
 // The daemons' own log: one line an event, to stderr, with time (UTC) and level.
 void StartLog(bool errors_only);

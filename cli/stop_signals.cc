@@ -10,7 +10,7 @@ bool IsIgnored(int number) {
 
 }  // namespace
 
-StopSignals::StopSignals(std::initializer_list<int> signals) {
+StopSignals::StopSignals(const std::vector<int>& signals) {
   sigemptyset(&waited_);
   signal(SIGCHLD, SIG_DFL);  // ignored, it would take the exit codes of children with it
   for (const int number : signals) {

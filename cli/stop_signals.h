@@ -6,7 +6,7 @@
 #define RINGSIDE_CLI_STOP_SIGNALS_H_
 
 #include <chrono>
-#include <initializer_list>
+#include <vector>
 
 #include <signal.h>
 
@@ -16,7 +16,7 @@ class StopSignals {
  public:
   // Blocks these signals for the life of the object, except those that were ignored before (nohup).
   // SIGPIPE is ignored from now on, SIGCHLD is not.
-  explicit StopSignals(std::initializer_list<int> signals);
+  explicit StopSignals(const std::vector<int>& signals);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["up", "run", "agent", "aggregator", "query", "report", "ledger", "shm"]
+COMMANDS = ["up", "run", "agent", "aggregator", "query", "report", "ledger", "shm", "doctor"]
 
 
 def one_line(result):

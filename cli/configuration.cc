@@ -1,0 +1,87 @@
+#include "cli/configuration.h"
+
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include "aggregator/rules.h"
+#include "cli/command.h"
+#include "cli/services.h"
+
+namespace ringside::cli {
+namespace {
+
+std::string Joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+const ConfigKey* FindKey(const std::string& path) {
+  for (const ConfigKey& key : ConfigKeys()) {
+    if (key.path == path) return &key;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+proto::Result<DaemonConfig> Configuration::ReadFile() const {
+  if (flags_.config.empty()) return values_;
+  proto::Result<DaemonConfig> read = LoadConfigFile(flags_.config);
+  if (!read) return read;
+  for (const auto& [option, path] : flags_.overrides) {
+    const ConfigKey* const key = FindKey(path);
+    if (option->count() == 0 || key == nullptr) continue;
+    if (proto::Status status = key->set(key->show(values_), &*read); !status) return status;
+  }
+  return read;
+}
+
+std::vector<int> Configuration::Signals() const {
+  if (flags_.config.empty()) return {SIGINT, SIGTERM};
+  return {SIGINT, SIGTERM, SIGHUP};
+}
+
+proto::Status Configuration::Load() {
+  proto::Result<DaemonConfig> read = ReadFile();
+  if (!read) return read.status();
+  values_ = std::move(*read);
+  said_ = values_;
+  return {};
+}
+
+int Configuration::Check() {
+  if (const proto::Status status = Load(); !status) return Fail(status.message());
+  if (const std::string& rules = values_.aggregator.rules; !rules.empty()) {
+    const auto loaded = aggregator::LoadRules(rules);
+    if (!loaded) return Fail(loaded.message());
+  }
+  std::printf("%s: ok\n",
+              flags_.config.empty() ? "no configuration file, defaults" : flags_.config.c_str());
+  return kExitOk;
+}
+
+void Configuration::Reload(AgentService* agent) {
+  proto::Result<DaemonConfig> read = ReadFile();
+  if (!read) {
+    spdlog::error("configuration not changed: {}", read.message());
+    return;
+  }
+  const std::vector<std::string> changed = ChangedKeys(said_, *read, true);
+  const std::vector<std::string> waiting = ChangedKeys(said_, *read, false);
+  spdlog::info("configuration read again, {}",
+               changed.empty() ? "nothing changed" : "changed: " + Joined(changed));
+  if (!waiting.empty()) spdlog::warn("a restart is needed for: {}", Joined(waiting));
+  for (const std::string& path : changed) {
+    const ConfigKey* const key = FindKey(path);
+    (void)key->set(key->show(*read), &said_);  // what a file may say can be said again
+  }
+  if (agent != nullptr && !changed.empty()) agent->ConfigureSamplers(said_.agent.samplers);
+}
+
+}  // namespace ringside::cli
