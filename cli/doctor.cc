@@ -10,6 +10,7 @@ namespace {
 constexpr size_t kStateColumn = 7;
 constexpr size_t kThingColumn = 14;
 constexpr size_t kNarrowest = 40;
+constexpr size_t kUsualWidth = 80;
 
 const char* StateName(Finding::State state) {
   switch (state) {
@@ -59,7 +60,7 @@ bool AnyWrong(const Findings& findings) { return CountOf(findings, Finding::Stat
 
 std::string DoctorText(const Findings& findings, size_t width) {
   constexpr size_t kIndent = kStateColumn + kThingColumn;
-  const size_t usable = std::max(width, kNarrowest);
+  const size_t usable = width == 0 ? kUsualWidth : std::max(width, kNarrowest);
   std::string text;
   for (const Finding& finding : findings) {
     text += Padded(StateName(finding.state), kStateColumn) + Padded(finding.thing, kThingColumn);

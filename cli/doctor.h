@@ -31,7 +31,7 @@ void ExamineRingside(const DaemonConfig& config, Findings* findings);
 
 // Some finding is kWrong.
 bool AnyWrong(const Findings& findings);
-// At most `width` columns.
+// At most `width` columns; 0: no terminal, 80.
 std::string DoctorText(const Findings& findings, size_t width);
 std::string DoctorJson(const Findings& findings);
 

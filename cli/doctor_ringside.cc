@@ -115,7 +115,7 @@ Finding Workers(const std::string& directory) {
   }
   return {"workers", State::kOk,
           std::to_string(alive) + " alive, " + std::to_string(gone) +
-              " segments of others wait for an agent",
+              " segments of workers that ended wait for an agent",
           ""};
 }
 
@@ -162,7 +162,7 @@ Finding Http(const std::string& server) {
   if (!url) return {"http", State::kWrong, url.message(), "name it as http://HOST:PORT"};
   const auto response = HttpGet(*url, "/api/v1/ledger", kPatience);
   if (!response) {
-    return {"http", State::kWrong, response.message(),
+    return {"http", State::kWrong, url->ToString() + ": " + response.message(),
             "start ringside up or ringside aggregator; another one: --server or RINGSIDE_SERVER"};
   }
   if (response->status != 200) {

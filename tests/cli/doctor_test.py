@@ -88,7 +88,7 @@ def test_a_running_stack_is_seen(doctor, worker, tmp_path):
     endpoint = f"ipc://{tmp_path}/wire.sock"
     subprocess.run([worker, "3", "0"], check=True,
                    env={**doctor.cli.environment, "RINGSIDE_DIR": str(doctor.segments)})
-    assert "0 alive, 1 segments" in doctor.run()["workers"]["seen"]
+    assert "0 alive, 1 segments of workers that ended" in doctor.run()["workers"]["seen"]
     up = doctor.cli.start("up", "--dir", doctor.segments, "--data", tmp_path / "data", "--listen", endpoint,
                           "--http", "127.0.0.1:0")
     try:
@@ -149,6 +149,7 @@ def test_the_text_fits_80_columns(doctor):
     long_words = (str(doctor.segments), str(doctor.tree), str(doctor.options["--aggregator"]), "state")
     for line in lines:
         assert len(line) <= 80 or any(word in line for word in long_words), line
+    assert max(map(len, lines)) > 70, "and uses them"
     assert lines[0].split()[:2] == ["ok", "segments"]
     assert any(line.startswith("WRONG  aggregator    ") for line in lines)
     assert "wrong, " in lines[-1] and lines[-1].endswith("to note")
