@@ -14,12 +14,14 @@
 #include "agent/fail_points.h"
 #include "agent/frame_builder.h"
 #include "agent/machine_samples.h"
+#include "agent/metrics_server.h"
 #include "agent/note_log.h"
 #include "agent/process_list.h"
 #include "agent/producer_set.h"
 #include "agent/recovery.h"
 #include "agent/sampler.h"
 #include "agent/spool.h"
+#include "agent/spool_room.h"
 #include "proto/tick_clock.h"
 #include "proto/version.h"
 
@@ -57,6 +59,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
   if (config.interval.count() <= 0) return Status::Error("agent: the interval must be above 0");
   RaiseDescriptorLimit();
   std::unique_ptr<Agent> agent(new Agent(std::move(config)));
+  if (Status s = agent->ServeMetrics(); !s) return s;
   Result<std::unique_ptr<DirectoryWatch>> watch = DirectoryWatch::Open(agent->config_.directory);
   if (!watch) return watch.status();
   agent->watch_ = std::move(*watch);
@@ -68,6 +71,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
   } else {
     agent->log_->Info("standing by: the agent with " + agent->lock_->Holder() + " drains " +
                       agent->config_.directory);
+    agent->DeliverLeftovers();
   }
   return agent;
 }
@@ -76,39 +80,58 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
 bool Agent::TryActivate(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   if (now_monotonic_ns < next_activation_ns_) return false;
   next_activation_ns_ = now_monotonic_ns + kTakeOverNs;
+  PublishMetrics();
   if (!lock_->TryHold()) return false;
   const Status status = Activate(now_unix_ns);
   if (!status) log_->Warn("activate", status.message(), now_monotonic_ns);
   return status.ok();
 }
 
-Status Agent::Activate(uint64_t now_unix_ns) {
+// What an agent of this state directory had committed is delivered also while another one drains
+// the segments. One that another agent uses is that agent's to deliver.
+void Agent::DeliverLeftovers() {
   Result<std::unique_ptr<Spool>> spool = Spool::Open(config_.state_dir, config_.spool_limit_bytes);
-  if (!spool) return spool.status();
+  if (!spool || (*spool)->pending().empty()) return;
+  log_->Info("sending " + std::to_string((*spool)->pending().size()) + " batches that " +
+             config_.state_dir + " still holds");
+  spool_ = std::move(*spool);
+  if (Status s = Connect(spool_->tail().epoch); !s) log_->Info(s.message());
+}
+
+Status Agent::Connect(uint64_t epoch) {
+  uplink_.reset();
+  if (config_.aggregator.empty()) return Status();
+  proto::Hello hello;
+  hello.agent = spool_->agent();
+  hello.epoch = epoch;
+  hello.host = config_.host;
+  hello.software_version = proto::kVersion;
+  hello.boot_id = ReadBootId();
+  Result<std::unique_ptr<Uplink>> uplink =
+      Uplink::Open(config_.aggregator, std::move(hello), spool_.get());
+  if (uplink) uplink_ = std::move(*uplink);
+  return uplink.status();
+}
+
+Status Agent::Activate(uint64_t now_unix_ns) {
+  if (spool_ == nullptr) {
+    Result<std::unique_ptr<Spool>> spool =
+        Spool::Open(config_.state_dir, config_.spool_limit_bytes);
+    if (!spool) return spool.status();
+    spool_ = std::move(*spool);
+  }
   Result<Recovered> recovered =
-      Recover(watch_->fd(), lock_->agent_directory_fd(), spool->get(), now_unix_ns);
+      Recover(watch_->fd(), lock_->agent_directory_fd(), spool_.get(), now_unix_ns);
   if (!recovered) return recovered.status();
-  if ((*spool)->damaged_files() > 0) {
-    log_->Info("spool " + config_.state_dir + ": " + std::to_string((*spool)->damaged_files()) +
+  if (spool_->damaged_files() > 0) {
+    log_->Info("spool " + config_.state_dir + ": " + std::to_string(spool_->damaged_files()) +
                " damaged files; what they held is lost");
   }
   if (recovered->new_epoch) log_->Info("new epoch: " + recovered->reason);
-  if (!config_.aggregator.empty()) {
-    proto::Hello hello;
-    hello.agent = (*spool)->agent();
-    hello.epoch = recovered->control->identity().epoch;
-    hello.host = config_.host;
-    hello.software_version = proto::kVersion;
-    hello.boot_id = ReadBootId();
-    Result<std::unique_ptr<Uplink>> uplink =
-        Uplink::Open(config_.aggregator, std::move(hello), spool->get());
-    if (!uplink) return uplink.status();
-    uplink_ = std::move(*uplink);
-  }
-  spool_ = std::move(*spool);
+  if (Status s = Connect(recovered->control->identity().epoch); !s) return s;
   control_ = std::move(recovered->control);
   producers_ =
-      std::make_unique<ProducerSet>(watch_->fd(), lock_->agent_directory_fd(), watch_->is_shared());
+      std::make_unique<ProducerSet>(watch_->fd(), lock_->agent_directory_fd(), config_.owners);
   machine_ = std::make_unique<MachineSamples>(config_.samplers);
   // After an outage the interval goes on from the last committed one's end.
   interval_start_unix_ns_ = control_->self().interval_end_unix_ns;
@@ -131,7 +154,9 @@ void Agent::TakeConfiguration() {
 
 int Agent::DoWork(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   TakeConfiguration();
-  if (producers_ == nullptr && !TryActivate(now_monotonic_ns, now_unix_ns)) return 0;
+  if (producers_ == nullptr && !TryActivate(now_monotonic_ns, now_unix_ns)) {
+    return Communicate(now_monotonic_ns, now_unix_ns);
+  }
   int work = Discover(now_monotonic_ns);
   DrainEarly(now_monotonic_ns, now_unix_ns);
   work += CloseWhenDue(now_monotonic_ns, now_unix_ns);
@@ -167,6 +192,10 @@ int Agent::Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   std::vector<std::string> notes;
   const int work = uplink_->Poll(now_monotonic_ns, now_unix_ns, &notes);
   log_->WarnAll(notes, now_monotonic_ns);
+  if (producers_ == nullptr && spool_->pending().empty()) {
+    uplink_.reset();  // all leftovers are delivered
+    spool_.reset();
+  }
   return work;
 }
 
@@ -176,29 +205,39 @@ uint64_t Agent::IntervalNs() const {
 
 // At whole multiples of the interval on the wall clock: all hosts close together.
 void Agent::ScheduleClose(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
-  next_close_ns_ = now_monotonic_ns + IntervalNs() - now_unix_ns % IntervalNs();
+  joined_intervals_ = RoomOf(spool_->bytes(), config_.spool_limit_bytes).joined_intervals;
+  const uint64_t span_ns = IntervalNs() * joined_intervals_;
+  next_close_ns_ = now_monotonic_ns + span_ns - now_unix_ns % span_ns;
 }
 
 int Agent::CloseWhenDue(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
-  if (next_close_ns_ == 0) ScheduleClose(now_monotonic_ns, now_unix_ns);
+  // The aggregator is back: no need to wait for the end of what was joined.
+  const bool has_room = joined_intervals_ > 1 &&
+                        RoomOf(spool_->bytes(), config_.spool_limit_bytes).joined_intervals == 1;
+  if (next_close_ns_ == 0 || has_room) ScheduleClose(now_monotonic_ns, now_unix_ns);
   if (now_monotonic_ns < next_close_ns_) return 0;
   ScheduleClose(now_monotonic_ns, now_unix_ns);
   const auto retire_after = std::chrono::nanoseconds(config_.retire_after).count();
   const uint64_t retire_after_ns =
       retire_after > 0 ? static_cast<uint64_t>(retire_after) : IntervalNs();
-  return CloseInterval(now_monotonic_ns, now_unix_ns, retire_after_ns) ? 1 : 0;
+  const bool committed = CloseInterval(now_monotonic_ns, now_unix_ns, retire_after_ns);
+  PublishMetrics();
+  return committed ? 1 : 0;
 }
 
 bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
                           uint64_t retire_after_ns) {
-  // The segments keep everything: with the spool full the interval just goes on.
-  if (spool_->bytes() >= config_.spool_limit_bytes) {
-    ++postponed_;
+  const SpoolRoom room = RoomOf(spool_->bytes(), config_.spool_limit_bytes);
+  if (room.drop_detail) {
     log_->Warn("spool",
-               "spool " + config_.state_dir + " is full (" + std::to_string(spool_->bytes()) +
-                   " bytes): intervals are joined until the " +
-                   "aggregator acknowledges (or raise agent.spool_limit)",
+               "spool " + config_.state_dir + " holds " + std::to_string(spool_->bytes()) + " of " +
+                   std::to_string(config_.spool_limit_bytes) +
+                   " bytes: no raw detail, fewer intervals until the aggregator acknowledges",
                now_monotonic_ns);
+  }
+  // The segments keep everything: with the spool full the interval just goes on.
+  if (room.full) {
+    ++postponed_;
     return false;
   }
   // The wall clock may have been set back.
@@ -212,7 +251,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   context.hidden_grace_ns =
       static_cast<uint64_t>(std::chrono::nanoseconds(config_.hidden_grace).count());
   context.budget = config_.detail;
-  context.drop_detail = spool_->bytes() >= config_.spool_limit_bytes / 4 * 3;
+  context.drop_detail = room.drop_detail;
   context.processes = &processes;
 
   proto::Batch head;
@@ -315,7 +354,7 @@ void Agent::Sleep(uint64_t now_monotonic_ns) {
 }
 
 bool Agent::FlushAndStop(std::chrono::milliseconds max_wait) {
-  if (producers_ == nullptr) return true;
+  if (producers_ == nullptr) return spool_ == nullptr || spool_->pending().empty();
   const uint64_t deadline =
       proto::MonotonicNs() + static_cast<uint64_t>(std::chrono::nanoseconds(max_wait).count());
   next_rescan_ns_ = 0;
@@ -339,6 +378,7 @@ AgentCounters Agent::counters() const {
   counters.is_active = producers_ != nullptr;
   counters.intervals = intervals_;
   counters.postponed = postponed_;
+  counters.joined_intervals = joined_intervals_;
   if (!counters.is_active) return counters;
   counters.epoch = control_->identity().epoch;
   counters.committed_sequence = control_->committed_sequence();

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/owner_rule.h"
 #include "agent/ring_drain.h"
 #include "agent/sampler_config.h"
 #include "agent/uplink.h"
@@ -27,6 +28,7 @@ class ControlFile;
 class DirectoryLock;
 class DirectoryWatch;
 class MachineSamples;
+class MetricsServer;
 class NoteLog;
 class ProducerSet;
 class Spool;
@@ -37,12 +39,14 @@ struct AgentConfig {
   std::string state_dir;   // the spool; one per agent
   std::string aggregator;  // endpoint; empty: nothing is sent, the spool fills
   std::string host;        // empty: this machine's name
+  OwnerRule owners;        // whose segments are read
   std::chrono::milliseconds interval{1000};
   // Between two looks at rings that fill up; ten times as long while none does.
   std::chrono::milliseconds poll{10};
   uint64_t spool_limit_bytes = uint64_t{1} << 30;
   DetailBudget detail;
   SamplersConfig samplers;
+  std::string metrics;  // HOST:PORT of /metrics, loopback; empty: none
   // Between a dead producer's retired bit and the last copy of its segment; 0: one interval.
   std::chrono::milliseconds retire_after{0};
   // A producer that may live where it cannot be seen counts as dead after this long without change.
@@ -54,8 +58,9 @@ struct AgentCounters {
   bool is_active = false;  // false: standing by
   uint64_t epoch = 0;
   uint64_t committed_sequence = 0;
-  uint64_t intervals = 0;  // committed
-  uint64_t postponed = 0;  // intervals that were not committed: their time joined the next
+  uint64_t intervals = 0;         // committed
+  uint64_t postponed = 0;         // intervals that were not committed: their time joined the next
+  uint64_t joined_intervals = 1;  // that the next batch covers
   uint64_t producers = 0;
   uint64_t quarantined = 0;  // producers and files
   uint64_t wrong_version = 0;
@@ -84,11 +89,16 @@ class Agent {
 
   const std::string& directory() const { return config_.directory; }
   AgentCounters counters() const;
+  std::string metrics_url() const;  // empty: none
 
  private:
   explicit Agent(AgentConfig config);
   bool TryActivate(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   proto::Status Activate(uint64_t now_unix_ns);
+  void DeliverLeftovers();
+  proto::Status Connect(uint64_t epoch);
+  proto::Status ServeMetrics();
+  void PublishMetrics() const;
   int Discover(uint64_t now_monotonic_ns);
   int Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   void DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
@@ -106,11 +116,13 @@ class Agent {
   std::unique_ptr<NoteLog> log_;
   std::unique_ptr<DirectoryWatch> watch_;
   std::unique_ptr<DirectoryLock> lock_;
-  // Only while active:
+  std::unique_ptr<MetricsServer> metrics_;  // null: none
+  // Standing by, these two only while the state directory holds batches of an earlier agent.
   std::unique_ptr<Spool> spool_;
+  std::unique_ptr<Uplink> uplink_;
+  // Only while active:
   std::unique_ptr<ControlFile> control_;
   std::unique_ptr<ProducerSet> producers_;
-  std::unique_ptr<Uplink> uplink_;
   std::unique_ptr<MachineSamples> machine_;
 
   uint64_t next_activation_ns_ = 0;
@@ -119,6 +131,7 @@ class Agent {
   uint64_t next_look_ns_ = 0;
   bool is_busy_ = false;
   uint64_t next_close_ns_ = 0;
+  uint64_t joined_intervals_ = 1;  // that the next close covers
   uint64_t interval_start_unix_ns_ = 0;
   uint64_t intervals_ = 0;
   uint64_t postponed_ = 0;

@@ -17,6 +17,12 @@ using proto::kPoolUnitBytes;
 using proto::Result;
 using proto::Status;
 
+// Memory for what one producer changed in one interval: 2000 series of which each fills every
+// bucket between a nanosecond and a century. A histogram spans all between its least and greatest
+// value, so a hostile pool of this size would make 30 times as much of it.
+constexpr uint64_t kMostBytes = uint64_t{64} << 20;
+constexpr uint64_t kSeriesBytes = 512;  // of a series beside its buckets
+
 constexpr uint64_t kBackwards = uint64_t{1} << 63;
 
 uint64_t Load(const std::atomic<uint64_t>& cell) { return cell.load(std::memory_order_relaxed); }
@@ -274,6 +280,7 @@ proto::SeriesDelta Finish(const SeriesInfo& info, Change&& change, const TickMap
 Result<Difference> Differ(const SlotImage& newer, const SlotImage& older, const SeriesTable& table,
                           const TickMapper& clock) {
   Difference difference;
+  uint64_t bytes = 0;
   Walker walker(newer, &older, table);
   for (uint32_t series = 0; series < newer.head->series_count; ++series) {
     const SeriesInfo* info = nullptr;
@@ -281,6 +288,11 @@ Result<Difference> Differ(const SlotImage& newer, const SlotImage& older, const 
     Result<bool> found = walker.AddSeries(series, &info, &change);
     if (!found) return found.status();
     if (!*found || change.Empty()) continue;
+    bytes += kSeriesBytes + (change.fine.CellCount() + change.coarse.CellCount()) * 8;
+    if (bytes > kMostBytes) {
+      return Status::Error("more than " + std::to_string(kMostBytes >> 20) +
+                           " MiB of histograms changed in one interval");
+    }
     difference.recorded += change.count;
     difference.series.push_back(Finish(*info, std::move(change), clock));
   }

@@ -44,9 +44,6 @@ Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::Open(const std::string& 
   if (static_cast<unsigned long>(file_system.f_type) != TMPFS_MAGIC) {
     return error("is not on tmpfs (choose one below /dev/shm)");
   }
-  struct stat info {};
-  if (fstat(watch->directory_.get(), &info) != 0) return error(std::strerror(errno));
-  watch->is_shared_ = info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
   watch->inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   // Without it new segments are found a rescan later.
   if (watch->inotify_.ok()) {

@@ -25,8 +25,6 @@ class DirectoryWatch {
   int fd() const { return directory_.get(); }
   // Readable when something changed.
   int event_fd() const { return inotify_.get(); }
-  // Others may create files here: theirs are welcome.
-  bool is_shared() const { return is_shared_; }
   // Takes in the events; true if a segment may have come.
   bool Changed();
 
@@ -35,7 +33,6 @@ class DirectoryWatch {
 
   proto::UniqueFd directory_;
   proto::UniqueFd inotify_;
-  bool is_shared_ = false;
 };
 
 }  // namespace ringside::agent

@@ -3,6 +3,8 @@
 #include <numeric>
 #include <utility>
 
+#include <malloc.h>
+
 #include "agent/differ.h"
 #include "agent/fail_points.h"
 #include "agent/open_requests.h"
@@ -82,6 +84,7 @@ Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> 
   }
   if (!is_known) {
     if (Status s = producer->segment_->AdvanceInterval(); !s) return s;
+    FailPoint("attach.met");
   }
   if ((*control & proto::kControlRetired) != 0) producer->state_ = State::kRetiring;
   if ((producer->baseline_->valid().head->flags & kFinal) != 0) {
@@ -147,6 +150,11 @@ bool Producer::Collect(const CloseContext& context, ProducerDelta* delta) {
     state_ = State::kQuarantined;
     baseline_->Untag();
     *delta = ProducerDelta();
+    // Nothing is read any more: what a bad one made the agent remember goes.
+    table_ = SeriesTable();
+    lanes_.reset();
+    lanes_capacity_ = 0;
+    malloc_trim(0);
   }
   return CollectQuarantined(context, delta);
 }
@@ -243,7 +251,7 @@ Status Producer::ReadLanes(SegmentUse* use) {
   if (!second) return second.status();
   *use = *second;
   use->lanes_used = lanes;
-  return Status();
+  return segment_->CheckClaims(*use);
 }
 
 Result<bool> Producer::IsQuiet(const SegmentUse& use) {
@@ -268,6 +276,12 @@ Status Producer::CheckLife(const CloseContext& context, bool changed, bool* last
   verdict_ = liveness_.Check(*segment_, changed, context.now_monotonic_ns, context.hidden_grace_ns,
                              context.processes);
   seen_alive_ = seen_alive_ || verdict_ == Liveness::Verdict::kAlive;
+  const SegmentIdentity& identity = segment_->identity();
+  if (verdict_ == Liveness::Verdict::kAlive && holder() != identity.pid &&
+      identity.pid_namespace == OwnPidNamespace()) {
+    return Status::Error("says that it is process " + std::to_string(identity.pid) + ", but " +
+                         std::to_string(holder()) + " holds its lock");
+  }
   if (state_ == State::kLive && verdict_ == Liveness::Verdict::kDead) {
     if (Status s = segment_->Retire(); !s) return s;
     FailPoint("retire.marked");

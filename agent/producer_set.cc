@@ -1,5 +1,6 @@
 #include "agent/producer_set.h"
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -9,6 +10,7 @@
 
 #include "agent/directory_watch.h"
 #include "agent/fail_points.h"
+#include "agent/totals.h"
 
 namespace ringside::agent {
 namespace {
@@ -52,7 +54,7 @@ int ProducerSet::Rescan(uint64_t committed, std::vector<std::string>* notes) {
 void ProducerSet::Attach(const std::string& name, const proto::Uuid& uuid, uint64_t committed,
                          std::vector<std::string>* notes) {
   SegmentFile::OpenError error;
-  std::unique_ptr<SegmentFile> segment = SegmentFile::Open(directory_fd_, name, any_owner_, &error);
+  std::unique_ptr<SegmentFile> segment = SegmentFile::Open(directory_fd_, name, owners_, &error);
   if (segment == nullptr) {
     const bool again = error.refusal == SegmentFile::Refusal::kNotReady;
     const bool is_new = refused_.count(name) == 0;
@@ -127,13 +129,16 @@ int ProducerSet::RemoveDone() {
       continue;
     }
     // The segment first: without its baseline it would be taken for one that was never read.
-    if (InodeOf(it->first) == producer.segment().inode()) {
-      unlinkat(directory_fd_, it->first.c_str(), 0);
+    if (InodeOf(it->first) == producer.segment().inode() &&
+        unlinkat(directory_fd_, it->first.c_str(), 0) != 0 && errno != ENOENT) {
+      ++it;
+      continue;
     }
     FailPoint("retire.unlinked");
     const std::string baseline = BaselineFile::NameOf(producer.segment().identity().uuid);
     unlinkat(agent_directory_fd_, baseline.c_str(), 0);
     FailPoint("retire.dropped");
+    AddTotals(producer.totals(), &removed_totals_);
     it = producers_.erase(it);
     ++count;
   }

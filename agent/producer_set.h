@@ -18,10 +18,8 @@ namespace ringside::agent {
 
 class ProducerSet {
  public:
-  ProducerSet(int directory_fd, int agent_directory_fd, bool any_owner)
-      : directory_fd_(directory_fd),
-        agent_directory_fd_(agent_directory_fd),
-        any_owner_(any_owner) {}
+  ProducerSet(int directory_fd, int agent_directory_fd, OwnerRule owners)
+      : directory_fd_(directory_fd), agent_directory_fd_(agent_directory_fd), owners_(owners) {}
 
   // Attaches what is new. Returns how many. Lines worth a log go to `notes`.
   int Rescan(uint64_t committed, std::vector<std::string>* notes);
@@ -33,7 +31,8 @@ class ProducerSet {
   // Refused files that no batch has named yet, as quarantined producers without counts.
   std::vector<proto::ProducerDelta> Refused();
   void MarkRefusedReported();
-  // Unlinks segments, then baselines, of those that are done.
+  // Unlinks segments, then baselines, of those that are done. What may not be unlinked (in another
+  // user's sticky directory) stays, and so does its baseline: it is never counted again.
   int RemoveDone();
 
   size_t size() const { return producers_.size(); }
@@ -41,6 +40,8 @@ class ProducerSet {
   uint64_t Quarantined() const;
   uint64_t wrong_version() const { return wrong_version_; }
   uint64_t removed() const { return removed_; }
+  // Of the producers that were removed.
+  const proto::ProducerTotals& removed_totals() const { return removed_totals_; }
 
  private:
   struct Refusal {
@@ -60,11 +61,12 @@ class ProducerSet {
 
   int directory_fd_;
   int agent_directory_fd_;
-  bool any_owner_;
+  OwnerRule owners_;
   std::map<std::string, std::unique_ptr<Producer>> producers_;  // by file name
   std::map<std::string, Refusal> refused_;
   uint64_t wrong_version_ = 0;
   uint64_t removed_ = 0;
+  proto::ProducerTotals removed_totals_;
 };
 
 }  // namespace ringside::agent

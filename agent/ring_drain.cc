@@ -17,6 +17,10 @@ using proto::Result;
 using proto::Status;
 using proto::TimingRecord;
 
+// Of one producer and interval; beyond it requests are not sampled, whatever the budget. All rings
+// of a probe with the default sizes hold half of this.
+constexpr uint64_t kMostRequestBytes = uint64_t{32} << 20;
+
 Status Corrupt(uint32_t lane, const char* what) {
   return Status::Error(std::string(what) + " of lane " + std::to_string(lane) + " is impossible");
 }
@@ -170,7 +174,7 @@ void RingDrain::Committed(const LaneCursor* after, uint32_t lanes) {
 
 void RingDrain::RolledBack() {
   for (LaneState& lane : lanes_) lane.requests = 0;
-  pending_ = {early_records_, early_corrupt_, {}};
+  pending_ = {early_records_, early_corrupt_, 0, {}};
 }
 
 Status RingDrain::CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to) {
@@ -251,7 +255,8 @@ Status RingDrain::Requests(uint32_t lane, const RingHeads& heads, const DetailBu
     if (!FrameAt(copy + at, bytes - at, room, &framed)) break;
     if (framed.is_padding) continue;
     ++cursor->requests;
-    if (taken == budget.requests) continue;
+    if (taken == budget.requests || pending_.request_bytes > kMostRequestBytes) continue;
+    pending_.request_bytes += framed.bytes;
     if (Request(copy + at, framed.bytes, clock)) {
       ++taken;
     } else {

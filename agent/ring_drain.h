@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/baseline_format.h"
+#include "agent/detail_budget.h"
 #include "agent/segment_file.h"
 #include "agent/series_table.h"
 #include "agent/tick_mapper.h"
@@ -19,12 +20,6 @@
 #include "proto/status.h"
 
 namespace ringside::agent {
-
-// Per lane and interval.
-struct DetailBudget {
-  uint32_t requests = 4096;
-  uint32_t timings = 64;
-};
 
 // What one interval's draining of all lanes yields.
 struct Detail {
@@ -78,6 +73,7 @@ class RingDrain {
   struct Pending {
     uint64_t records = 0;
     uint64_t corrupt = 0;
+    uint64_t request_bytes = 0;  // in the rings, of those that were kept
     std::vector<proto::RequestRow> requests;
   };
 

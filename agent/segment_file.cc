@@ -35,12 +35,9 @@ Status ErrnoError(const char* what) {
 Status Truncated() { return Status::Error("the file was truncated under its reader"); }
 
 // What is followed must be a producer's own file, beside what every segment must be.
-std::string CheckOwner(const struct stat& info, bool any_owner) {
-  if (!any_owner && info.st_uid != geteuid() && info.st_uid != 0) {
-    return "belongs to user " + std::to_string(info.st_uid) + ", not to this directory's owner";
-  }
+std::string CheckOwner(const struct stat& info, const OwnerRule& owners) {
   if (info.st_nlink > 1) return "has other names (hard links)";
-  return {};
+  return owners.Refusal(info);
 }
 
 std::string CheckFile(const struct stat& info) {
@@ -59,17 +56,17 @@ std::atomic<uint64_t>* WordAt(const Mapping& mapping, size_t offset) {
 }  // namespace
 
 std::unique_ptr<SegmentFile> SegmentFile::Open(int directory_fd, const std::string& name,
-                                               bool any_owner, OpenError* error) {
-  return OpenFor(any_owner ? Use::kFollowAnyOwner : Use::kFollow, directory_fd, name, error);
+                                               const OwnerRule& owners, OpenError* error) {
+  return OpenFor(&owners, directory_fd, name, error);
 }
 
 std::unique_ptr<SegmentFile> SegmentFile::OpenReadOnly(const std::string& path, OpenError* error) {
-  return OpenFor(Use::kLook, AT_FDCWD, path, error);
+  return OpenFor(nullptr, AT_FDCWD, path, error);
 }
 
-std::unique_ptr<SegmentFile> SegmentFile::OpenFor(Use use, int directory_fd,
+std::unique_ptr<SegmentFile> SegmentFile::OpenFor(const OwnerRule* owners, int directory_fd,
                                                   const std::string& name, OpenError* error) {
-  const bool is_look = use == Use::kLook;
+  const bool is_look = owners == nullptr;
   const auto fail = [&](Refusal refusal, std::string reason) {
     *error = {refusal, std::move(reason)};
     return nullptr;
@@ -80,6 +77,11 @@ std::unique_ptr<SegmentFile> SegmentFile::OpenFor(Use use, int directory_fd,
   const int flags = access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   file->fd_.Reset(openat(directory_fd, name.c_str(), flags));
   if (!file->fd_.ok()) {
+    struct stat info {};
+    if (errno == EACCES && fstatat(directory_fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        !is_look && !owners->Refusal(info).empty()) {
+      return fail(Refusal::kRefused, owners->Refusal(info));
+    }
     if (errno == ENOENT || errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
       return fail(Refusal::kNotReady, std::strerror(errno));
     }
@@ -88,7 +90,7 @@ std::unique_ptr<SegmentFile> SegmentFile::OpenFor(Use use, int directory_fd,
   struct stat info {};
   if (fstat(file->fd_.get(), &info) != 0) return fail(Refusal::kRefused, std::strerror(errno));
   std::string reason = CheckFile(info);
-  if (reason.empty() && !is_look) reason = CheckOwner(info, use == Use::kFollowAnyOwner);
+  if (reason.empty() && !is_look) reason = CheckOwner(info, *owners);
   if (!reason.empty()) return fail(Refusal::kRefused, std::move(reason));
   file->device_ = info.st_dev;
   file->inode_ = info.st_ino;
@@ -100,6 +102,7 @@ std::unique_ptr<SegmentFile> SegmentFile::OpenFor(Use use, int directory_fd,
   if (Status status = file->ReadIdentity(is_look ? "" : name, &refusal); !status) {
     return fail(refusal, status.message());
   }
+  if (!is_look) LabelOwner(info.st_uid, &file->identity_.labels);
   const int protection = is_look ? PROT_READ : PROT_READ | PROT_WRITE;
   if (Status status = file->MapParts(protection); !status) {
     return fail(Refusal::kNotReady, status.message());
@@ -210,6 +213,19 @@ Status SegmentFile::CheckSize() const {
                          std::to_string(info.st_size) + " bytes");
   }
   return Status();
+}
+
+Status SegmentFile::CheckClaims(const SegmentUse& use) const {
+  // Rows of the directory may have holes: a page of one holds 1024 series.
+  constexpr uint64_t kSlackBytes = uint64_t{16} << 20;
+  struct stat info {};
+  if (fstat(fd_.get(), &info) != 0) return ErrnoError("fstat");
+  const uint64_t row = uint64_t{use.series_count} * sizeof(uint32_t) + sizeof(proto::Lane);
+  const uint64_t claimed = use.pool_used + use.lanes_used * row;
+  const uint64_t real = static_cast<uint64_t>(info.st_blocks) * 512;
+  if (claimed <= real + kSlackBytes) return Status();
+  return Status::Error("claims to use " + std::to_string(claimed) + " bytes, its file has " +
+                       std::to_string(real));
 }
 
 Result<SegmentUse> SegmentFile::ReadUse() const {

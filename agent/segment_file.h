@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "agent/mapping.h"
+#include "agent/owner_rule.h"
 #include "proto/segment_format.h"
 #include "proto/series.h"
 #include "proto/status.h"
@@ -80,9 +81,9 @@ class SegmentFile {
     std::string reason;
   };
 
-  // `any_owner`: files of other users are welcome (a shared directory). Null on error.
+  // Null on error.
   static std::unique_ptr<SegmentFile> Open(int directory_fd, const std::string& name,
-                                           bool any_owner, OpenError* error);
+                                           const OwnerRule& owners, OpenError* error);
   // For a look, after a crash as well: under any name, of any owner. What changes the segment must
   // not be called then: nothing of it is mapped for writing.
   static std::unique_ptr<SegmentFile> OpenReadOnly(const std::string& path, OpenError* error);
@@ -96,6 +97,9 @@ class SegmentFile {
   // The file still has its size; a truncated one would read as zeros.
   proto::Status CheckSize() const;
   proto::Result<SegmentUse> ReadUse() const;
+  // A probe makes pages real before it says that they are used. What is claimed beyond the file's
+  // own pages would only be holes here, but memory in the agent's baseline.
+  proto::Status CheckClaims(const SegmentUse& use) const;
   // Raw bytes of [offset, offset + size); holes read as zero.
   proto::Status Read(uint64_t offset, size_t size, void* out) const;
   // The same into memory that is zero already: holes leave it alone.
@@ -122,9 +126,9 @@ class SegmentFile {
 
  private:
   SegmentFile() = default;
-  enum class Use { kFollow, kFollowAnyOwner, kLook };
-  static std::unique_ptr<SegmentFile> OpenFor(Use use, int directory_fd, const std::string& name,
-                                              OpenError* error);
+  // `owners` null: for a look.
+  static std::unique_ptr<SegmentFile> OpenFor(const OwnerRule* owners, int directory_fd,
+                                              const std::string& name, OpenError* error);
   proto::Status MapParts(int protection);
   // `name`: what the file must be called; empty: anything.
   proto::Status ReadIdentity(const std::string& name, Refusal* refusal);

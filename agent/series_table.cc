@@ -98,6 +98,14 @@ Status SeriesTable::ReadEntry(const SegmentFile& segment, uint32_t index) {
   key.is_signed = entry.is_signed != 0;
   info->scale = entry.scale;
   info->sign_count = key.kind == Kind::kCounter ? 0 : key.is_signed ? 2 : 1;
+  bytes_ += sizeof(SeriesInfo) + key.path.size() + key.error_type.size() + key.unit.size();
+  for (const auto& [name, value] : key.labels) {
+    bytes_ += sizeof(key.labels[0]) + name.size() + value.size();
+  }
+  if (bytes_ > kMostBytes) {
+    return Status::Error("its series' names take more than " + std::to_string(kMostBytes >> 20) +
+                         " MiB");
+  }
   entries_[index] = std::move(info);
   return Status();
 }

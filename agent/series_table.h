@@ -21,6 +21,10 @@ struct SeriesInfo {
 
 class SeriesTable {
  public:
+  // Memory for the names of one producer: about 100,000 ordinary series, or 7,000 with the longest
+  // labels there are. Whoever wants more is no worker that means well.
+  static constexpr size_t kMostBytes = size_t{32} << 20;
+
   // Takes in what became ready since the last call. Error: an entry that no probe writes.
   proto::Status Refresh(const SegmentFile& segment, uint32_t series_count);
   // Null: not ready (its writer may have been killed while it wrote).
@@ -33,6 +37,7 @@ class SeriesTable {
 
   std::vector<std::unique_ptr<SeriesInfo>> entries_;
   std::vector<uint32_t> pending_;  // reserved, not ready yet
+  size_t bytes_ = 0;               // that the entries take, about
 };
 
 }  // namespace ringside::agent

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/fail_points.h"
 
@@ -73,10 +74,13 @@ Status Spool::LoadAgentId() {
   const std::string text = proto::ToString(agent_) + "\n";
   const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
   fd.Reset(openat(directory_.get(), "agent.uuid.new", flags, 0600));
+  // Without it, after a power loss, the spool would be that of a stranger.
   if (!fd.ok() || write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      fsync(fd.get()) != 0 ||
       renameat(directory_.get(), "agent.uuid.new", directory_.get(), kAgentIdName) != 0) {
     return Status::Error(std::string("cannot write agent.uuid: ") + std::strerror(errno));
   }
+  (void)fsync(directory_.get());
   return Status();
 }
 
@@ -204,7 +208,10 @@ size_t Spool::Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last
     if (file == nullptr || file->number() != front.file_number) file = FileOf(front.file_number);
     const bool last_of_file =
         pending_.size() == 1 || !pending_[1].acked || pending_[1].file_number != front.file_number;
-    if (last_of_file && file != nullptr) file->SetAcked(front.frame.sequence);
+    if (last_of_file && file != nullptr) {
+      file->SetAcked(front.frame.sequence);
+      FailPoint("spool.marked");
+    }
     pending_.pop_front();
   }
   Trim();

@@ -113,6 +113,11 @@ proto::Status Aggregator::Impl::StartHttp() {
   sources.ledger = &ledger_;
   sources.alerts = alerts_.get();
   sources.ready = [this] { return Ready(); };
+  sources.intake = [this]() -> std::optional<IntakeCounters> {
+    // SYNC replayed (reader)
+    if (!is_replayed_.load(std::memory_order_acquire)) return std::nullopt;
+    return intake_->published_counters();
+  };
   auto http = HttpServer::Start(config_.http, std::move(sources));
   if (!http.ok()) return http.status();
   http_ = std::move(*http);

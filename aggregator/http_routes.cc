@@ -11,10 +11,13 @@
 #include "aggregator/alerts.h"
 #include "aggregator/http_target.h"
 #include "aggregator/ledger.h"
+#include "aggregator/metrics_page.h"
 #include "aggregator/query.h"
 #include "aggregator/report.h"
 #include "aggregator/store.h"
 #include "aggregator/utc_time.h"
+#include "proto/host_port.h"
+#include "proto/metrics_text.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -63,6 +66,12 @@ HttpResponse RespondAlerts(const HttpSources& sources, const Target& /*target*/)
   return JsonResponse(200, sources.alerts->ToJson());
 }
 
+HttpResponse RespondMetrics(const HttpSources& sources, const Target& /*target*/) {
+  const std::optional<IntakeCounters> intake =
+      sources.intake ? sources.intake() : std::optional<IntakeCounters>();
+  return {200, proto::MetricsText::kContentType, MetricsPage(sources.ledger, intake), ""};
+}
+
 HttpResponse RespondHealth(const HttpSources& /*sources*/, const Target& /*target*/) {
   return JsonResponse(200, Json{{"status", "ok"}});
 }
@@ -82,12 +91,13 @@ struct Route {
   const char* what;
 };
 
-constexpr std::array<Route, 7> kRoutes = {{
+constexpr std::array<Route, 8> kRoutes = {{
     {"/", RespondIndex, false, "this page"},
     {"/api/v1/query", RespondQuery, true, "statistics of operations, values and machine samples"},
     {"/api/v1/report", RespondReport, true, "time shares, bottlenecks and the last requests"},
     {"/api/v1/ledger", RespondLedger, false, "proof that every sample is accounted for"},
     {"/api/v1/alerts", RespondAlerts, false, "rules, and what is pending or firing"},
+    {"/metrics", RespondMetrics, false, "the ledger and our own counters, for Prometheus"},
     {"/healthz", RespondHealth, false, "the server lives"},
     {"/readyz", RespondReady, false, "the server takes in data"},
 }};
@@ -117,7 +127,7 @@ HttpResponse RespondIndex(const HttpSources& sources, const Target& /*target*/) 
 }
 
 HttpResponse RespondChecked(const HttpSources& sources, const HttpRequestView& request) {
-  if (!IsLoopbackHostHeader(request.host)) {
+  if (!proto::IsLoopbackHostHeader(request.host)) {
     return ErrorResponse(403, "the Host header must name loopback, such as 127.0.0.1");
   }
   const proto::Result<Target> target = ParseTarget(request.target);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,7 @@ namespace ringside::aggregator {
 
 class AlertEngine;
 class Ledger;
+struct IntakeCounters;
 class Store;
 
 // What the server answers from. `store` must be there; without `ledger` or `alerts` their paths
@@ -23,6 +25,8 @@ struct HttpSources {
   const AlertEngine* alerts = nullptr;
   std::function<proto::Status()> ready;
   std::function<uint64_t()> now_unix_ns;  // empty: the system's clock
+  // What the intake counted; nothing while the archive is still being read.
+  std::function<std::optional<IntakeCounters>()> intake;
 };
 
 struct HttpRequestView {

@@ -12,7 +12,8 @@
 #include <spdlog/spdlog.h>
 
 #include "aggregator/http_session.h"
-#include "aggregator/http_target.h"
+#include "proto/host_port.h"
+#include "proto/loopback.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -42,9 +43,9 @@ class HttpServer::Impl {
   Impl& operator=(const Impl&) = delete;
 
   proto::Status Listen(const std::string& address) {
-    const proto::Result<HostPort> parsed = ParseHostPort(address);
+    const proto::Result<proto::HostPort> parsed = proto::ParseHostPort(address);
     if (!parsed) return proto::Status::Error("http: " + parsed.message());
-    if (!IsLoopback(parsed->host)) {
+    if (!proto::IsLoopbackHost(parsed->host)) {
       return proto::Status::Error("http: " + address +
                                   " is not loopback: this version serves 127.0.0.1, ::1 and "
                                   "localhost only, since it has no keys yet");

@@ -1,4 +1,4 @@
-// Addresses, request targets and Host headers: what a client may write, checked.
+// Request targets: what a client may write, checked.
 #ifndef RINGSIDE_AGGREGATOR_HTTP_TARGET_H_
 #define RINGSIDE_AGGREGATOR_HTTP_TARGET_H_
 
@@ -10,19 +10,6 @@
 #include "proto/status.h"
 
 namespace ringside::aggregator {
-
-struct HostPort {
-  std::string host;  // without brackets
-  uint16_t port = 0;
-};
-
-// "127.0.0.1:7751", "[::1]:0", "localhost:7751".
-proto::Result<HostPort> ParseHostPort(std::string_view text);
-// localhost, 127.0.0.0/8, ::1.
-bool IsLoopback(std::string_view host);
-// A Host header is accepted only with a loopback name or literal: a page of a foreign site whose
-// name was made to point here (DNS rebinding) cannot read answers.
-bool IsLoopbackHostHeader(std::string_view host_header);
 
 struct Target {
   std::string path;  // decoded

@@ -45,6 +45,11 @@ proto::Status Intake::status() const {
   return status_;
 }
 
+IntakeCounters Intake::published_counters() const {
+  const std::lock_guard lock(status_mutex_);
+  return published_;
+}
+
 int Intake::DoWork(uint64_t now_unix_ns) {
   now_unix_ns_ = now_unix_ns;
   if (!group_.empty()) {
@@ -54,6 +59,10 @@ int Intake::DoWork(uint64_t now_unix_ns) {
   for (const Arrival& arrival : arrivals) Handle(arrival);
   SendAcks();
   if (!group_.empty()) CommitGroup();
+  if (!arrivals.empty()) {
+    const std::lock_guard lock(status_mutex_);
+    published_ = counters_;
+  }
   return static_cast<int>(arrivals.size());
 }
 

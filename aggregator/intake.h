@@ -52,6 +52,8 @@ class Intake {
   int DoWork(uint64_t now_unix_ns);
 
   const IntakeCounters& counters() const { return counters_; }
+  // As of the last turn. Any thread.
+  IntakeCounters published_counters() const;
   const AppliedSets& applied() const { return applied_; }
   // Not ok while the archive cannot be written. Any thread.
   proto::Status status() const;
@@ -85,8 +87,9 @@ class Intake {
   uint64_t retry_unix_ns_ = 0;
   LogLimit bad_frame_log_;
   LogLimit refuse_log_;
-  mutable std::mutex status_mutex_;
+  mutable std::mutex status_mutex_;  // of the two below
   proto::Status status_;
+  IntakeCounters published_;
 };
 
 }  // namespace ringside::aggregator

@@ -240,6 +240,26 @@ LedgerRow Ledger::Total() const {
   return total;
 }
 
+LedgerView Ledger::View(size_t most) const {
+  const std::lock_guard lock(mutex_);
+  LedgerView view;
+  for (const auto& [key, folded] : folded_) view.total.Add(folded.row);
+  for (const bool ended : {false, true}) {
+    for (const auto& [uuid, producer] : producers_) {
+      if (producer.is_final != ended) continue;
+      const LedgerRow row = RowOf(producer);
+      view.total.Add(row);
+      if (view.producers.size() == most) {
+        ++view.left_out;
+        continue;
+      }
+      view.producers.push_back({uuid, producer.host, producer.service, producer.instance,
+                                !producer.quarantine.empty(), row});
+    }
+  }
+  return view;
+}
+
 nlohmann::json Ledger::ProducerToJson(const proto::Uuid& uuid, const Producer& producer) const {
   nlohmann::json row = RowToJson(RowOf(producer));
   row["producer"] = proto::ToString(uuid);

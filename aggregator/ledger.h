@@ -49,6 +49,21 @@ struct LedgerRow {
   void Add(const LedgerRow& other);
 };
 
+// A copy of the ledger's rows. Producers that run come before those that ended.
+struct LedgerView {
+  struct Producer {
+    proto::Uuid uuid;
+    std::string host;
+    std::string service;
+    std::string instance;
+    bool is_quarantined = false;
+    LedgerRow row;
+  };
+  LedgerRow total;
+  std::vector<Producer> producers;
+  uint64_t left_out = 0;
+};
+
 class Ledger {
  public:
   // Ended producers stay listed for this long (by the batches' own time).
@@ -64,6 +79,8 @@ class Ledger {
   void Apply(const proto::Batch& batch);
 
   LedgerRow Total() const;
+  // With at most `most` producers.
+  LedgerView View(size_t most) const;
   bool Balanced() const { return Total().Balanced(); }
   // docs/http-api.md, /api/v1/ledger.
   nlohmann::json ToJson() const;

@@ -34,6 +34,9 @@ int RunAgent(Configuration* configuration) {
   if (options.state.empty()) {
     options.state = std::filesystem::path(DefaultDataDirectory()) / "agent";
   }
+  if (options.metrics.empty()) {
+    options.metrics = kDefaultMetrics;
+  }
   StopSignals signals(configuration->Signals());
   StartLog(false);
   AgentService agent;

@@ -3,6 +3,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "agent/detail_budget.h"
 #include "aggregator/units.h"
 #include "cli/config_file.h"
 
@@ -111,12 +112,20 @@ std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
   const auto text = [&](const char* path, auto get) { keys.push_back(TextKey(path, get)); };
   text("agent.aggregator", [](DaemonConfig& c) -> Text { return c.agent.aggregator; });
+  text("agent.detail", [](DaemonConfig& c) -> Text { return c.agent.detail; });
+  keys.back().set = [](const std::string& value, DaemonConfig* config) {
+    const auto budget = agent::ParseDetailBudget(value);
+    if (budget.ok()) config->agent.detail = value;
+    return budget.status();
+  };
   text("agent.directory", [](DaemonConfig& c) -> Text { return c.agent.directory; });
+  text("agent.group", [](DaemonConfig& c) -> Text { return c.agent.group; });
   keys.push_back(IntervalKey(
       "agent.hidden_grace",
       [](DaemonConfig& c) -> std::chrono::milliseconds& { return c.agent.hidden_grace; }));
   keys.back().reloads = false;
   text("agent.host", [](DaemonConfig& c) -> Text { return c.agent.host; });
+  text("agent.metrics", [](DaemonConfig& c) -> Text { return c.agent.metrics; });
   keys.push_back(BytesKey("agent.spool_limit", kSmallestSpool,
                           [](DaemonConfig& c) -> uint64_t& { return c.agent.spool_limit_bytes; }));
   text("agent.state", [](DaemonConfig& c) -> Text { return c.agent.state; });

@@ -77,6 +77,23 @@ void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* fl
       "/dev/shm/ringside-UID)");
   add("--host", "agent.host", &options->host, "NAME",
       "Name of this host in answers (default: its own)");
+  add("--group", "agent.group", &options->group, "GROUP",
+      "Read this group's segments too, not only one's own (root reads all)");
+  add("--detail", "agent.detail", &options->detail, "BUDGET",
+      "Raw records kept, per thread and second: off, default (4096 requests, 64 bare operations), "
+      "all, or REQUESTS:SAMPLES")
+      ->capture_default_str();
+  add("--metrics", "agent.metrics", &options->metrics, "HOST:PORT",
+      "Where the agent's /metrics is served; off: nowhere (default: of `agent` 127.0.0.1:7752, of "
+      "`up` off, whose page has it)");
+  CLI::Option* const spool_limit =
+      command
+          ->add_option("--spool-limit", options->spool_limit_bytes,
+                       "Disk space for what the aggregator has not acknowledged")
+          ->transform(CLI::AsSizeValue(false))
+          ->type_name("SIZE")
+          ->default_str("1GiB");
+  flags->overrides.emplace_back(spool_limit, "agent.spool_limit");
 }
 
 std::string DefaultDataDirectory() {

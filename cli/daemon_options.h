@@ -19,6 +19,7 @@ namespace ringside::cli {
 
 inline constexpr const char* kDefaultListen = "tcp://127.0.0.1:7750";
 inline constexpr const char* kDefaultHttp = "127.0.0.1:7751";
+inline constexpr const char* kDefaultMetrics = "127.0.0.1:7752";
 
 struct AggregatorOptions {
   std::string listen = kDefaultListen;
@@ -33,6 +34,9 @@ struct AgentOptions {
   std::string directory;  // of the segments; empty: as the probe chooses it
   std::string state;      // empty: <data>/agent
   uint64_t spool_limit_bytes = uint64_t{1} << 30;
+  std::string detail = "default";  // off, default, all, REQUESTS:SAMPLES
+  std::string group;    // whose segments are read beside one's own: name or number; empty: none
+  std::string metrics;  // HOST:PORT of /metrics, or off; empty: the command's default
   agent::SamplersConfig samplers;
   // A worker that cannot be seen counts as dead after this long without change.
   std::chrono::milliseconds hidden_grace = std::chrono::minutes(10);
@@ -53,7 +57,7 @@ void AddConfigFile(CLI::App* command, DaemonFlags* flags);
 void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
 // --listen, --http, --data, --rules.
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
-// --dir and --host: what `agent` and `up` share.
+// --dir, --host, --group, --detail, --spool-limit, --metrics: what `agent` and `up` share.
 void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);
 // --aggregator and --state of `agent`.
 void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);

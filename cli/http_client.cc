@@ -15,6 +15,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include "aggregator/http_target.h"
+#include "proto/host_port.h"
 #include "proto/version.h"
 
 namespace ringside::cli {
@@ -114,7 +115,7 @@ proto::Result<HttpUrl> ParseHttpUrl(std::string_view text) {
   if (address.find(':', bracket == std::string::npos ? 0 : bracket) == std::string::npos) {
     address += ":" + std::to_string(kDefaultPort);
   }
-  const auto host_port = aggregator::ParseHostPort(address);
+  const auto host_port = proto::ParseHostPort(address);
   if (!host_port.ok()) {
     return bad(host_port.message());
   }

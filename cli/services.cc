@@ -60,6 +60,17 @@ proto::Status AgentService::Start(const AgentOptions& options) {
   config.spool_limit_bytes = options.spool_limit_bytes;
   config.samplers = options.samplers;
   config.hidden_grace = std::chrono::ceil<std::chrono::seconds>(options.hidden_grace);
+  if (options.metrics != "off") config.metrics = options.metrics;
+  const auto detail = agent::ParseDetailBudget(options.detail);
+  if (!detail.ok()) {
+    return detail.status();
+  }
+  config.detail = *detail;
+  const auto owners = agent::MakeOwnerRule(options.group);
+  if (!owners.ok()) {
+    return owners.status();
+  }
+  config.owners = *owners;
   if (options.is_private) {
     config.hidden_grace = std::chrono::seconds(0);
   }

@@ -28,11 +28,19 @@ bool LockFile(const Descriptor& file) noexcept {
   return fcntl(file.get(), F_SETLK, &lock) == 0;
 }
 
+bool IsForGroup(const Directory& directory) noexcept {
+  constexpr mode_t kForGroup = S_ISGID | S_IWGRP;
+  struct stat info {};
+  return fstat(directory.fd.get(), &info) == 0 && (info.st_mode & kForGroup) == kForGroup;
+}
+
 bool MakeFile(const Directory& directory, Segment* segment, ErrorText* error) noexcept {
   segment->file = Descriptor{
       openat(directory.fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600)};
   struct stat info {};
   if (segment->file) segment->file.MoveHigh();
+  // A set-group-ID directory says that its group shall read what is made there, whatever the umask.
+  if (segment->file && IsForGroup(directory)) fchmod(segment->file.get(), 0660);
   if (!segment->file || fstat(segment->file.get(), &info) != 0 || !LockFile(segment->file)) {
     FormatError(error, "cannot make a segment in %s: errno %d", directory.path.c_str(), errno);
     return false;

@@ -261,42 +261,6 @@ TEST_F(RecoveryTest, Standby_OnlyOneAgentDrainsADirectory) {
   EXPECT_EQ(count, 1u);
 }
 
-TEST_F(RecoveryTest, Full_IntervalsAreJoinedAndNothingIsLost) {
-  AgentConfig config = Config();
-  config.spool_limit_bytes = 8192;
-  StartAgent(config);
-  int committed = 0;
-  for (int i = 0; i < 60; ++i) {
-    Record(100 + i);
-    CloseInterval();
-  }
-  committed = static_cast<int>(agent_->counters().intervals);
-  EXPECT_GT(agent_->counters().postponed, 0u);
-  EXPECT_LT(committed, 60);
-  KillAgent();
-  config.spool_limit_bytes = 1 << 20;
-  StartAgent(config);
-  CloseInterval();
-  EXPECT_EQ(Delivered("decode").Count(), 60u);
-  EXPECT_EQ(Delivered("decode").min, 100);
-  EXPECT_EQ(Delivered("decode").max, 159) << "extremes of joined intervals are kept";
-  EXPECT_EQ(static_cast<int64_t>(Delivered("decode").sum), 60 * 100 + 59 * 60 / 2);
-}
-
-TEST_F(RecoveryTest, Full_DetailGoesFirst) {
-  AgentConfig config = Config();
-  config.spool_limit_bytes = 8192;
-  StartAgent(config);
-  for (int i = 0; i < 60 && agent_->counters().spool_bytes < 6144; ++i) CloseInterval();
-  Record(1);
-  producer_.PushTiming(0, decode_, Ticks(), 1);
-  CloseInterval();
-  const proto::ProducerTotals totals = Last(producer_.uuid()).totals;
-  EXPECT_EQ(totals.dropped[static_cast<size_t>(proto::DropReason::kSpoolFull)], 1u);
-  EXPECT_EQ(Delivered("decode").Count(), 1u);
-  EXPECT_TRUE(Timings().empty());
-}
-
 TEST_F(RecoveryTest, Start_RefusesADirectoryThatIsNotOnTmpfs) {
   TempDirectory elsewhere("/proc/self/cwd");
   AgentConfig config = Config();

@@ -85,7 +85,7 @@ void SegmentFold::Collect(const std::string& directory, const std::string& name,
   const proto::UniqueFd segments = OpenDirectory(directory);
   const proto::UniqueFd baselines = OpenDirectory(baselines_.path());
   SegmentFile::OpenError error;
-  auto segment = SegmentFile::Open(segments.get(), name, false, &error);
+  auto segment = SegmentFile::Open(segments.get(), name, OwnerRule(), &error);
   if (segment == nullptr) {
     folded->refusal = error.reason;
     return;

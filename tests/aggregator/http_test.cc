@@ -17,6 +17,7 @@
 #include "aggregator/http_target.h"
 #include "aggregator/ledger.h"
 #include "aggregator/store.h"
+#include "proto/host_port.h"
 #include "tests/aggregator/batch_builder.h"
 
 namespace ringside::aggregator {
@@ -269,13 +270,13 @@ TEST(HttpTarget, Encode_IsReadBack) {
   EXPECT_EQ(target->parameters, parameters);
 }
 
-TEST(HttpTarget, Loopback_IsNamesAndLiteralsOnly) {
-  for (const char* host : {"localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1"}) {
-    EXPECT_TRUE(IsLoopback(host)) << host;
+TEST(HostHeader, Loopback_IsNamesAndLiteralsOnly) {
+  for (const char* host : {"localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "[::1]:80", "localhost:7751"}) {
+    EXPECT_TRUE(proto::IsLoopbackHostHeader(host)) << host;
   }
   for (const char* host :
        {"0.0.0.0", "::", "128.0.0.1", "localhost.", "127.1", "0177.0.0.1", "", "::ffff:10.0.0.1"}) {
-    EXPECT_FALSE(IsLoopback(host)) << host;
+    EXPECT_FALSE(proto::IsLoopbackHostHeader(host)) << host;
   }
 }
 

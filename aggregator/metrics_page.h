@@ -1,0 +1,22 @@
+// The aggregator's own state as a Prometheus page: the ledger per producer and in total, and the
+// counters of its intake. docs/http-api.md lists the names.
+#ifndef RINGSIDE_AGGREGATOR_METRICS_PAGE_H_
+#define RINGSIDE_AGGREGATOR_METRICS_PAGE_H_
+
+#include <optional>
+#include <string>
+
+#include "aggregator/intake.h"
+#include "aggregator/ledger.h"
+
+namespace ringside::aggregator {
+
+// Producers beyond these many are left out, and counted.
+inline constexpr size_t kMostMetricsProducers = 1000;
+
+// Either may be missing: what is not known is left out.
+std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake);
+
+}  // namespace ringside::aggregator
+
+#endif  // RINGSIDE_AGGREGATOR_METRICS_PAGE_H_

@@ -1,0 +1,127 @@
+"""Hostile workers beside good ones, under a real agent: it lives within its memory bound, refuses the bad ones by
+name and reason, and the good ones are exact."""
+
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+from stack import Stack, oracle_totals, wait_until
+
+HOSTILE = os.environ["RINGSIDE_HOSTILE_WORKER"]
+# docs/agent.md, "Whom the agent trusts". Under sanitizers memory means something else.
+BOUND_MIB = 160
+
+# What each does to its own segment: a word of the reason that the ledger must give, or None where what it does
+# is within its rights (10,000 series end in the overflow series) or may go unnoticed (a name that was swapped
+# after the agent opened the file).
+AFTER_IT_WAS_MET = {
+    "scribble": None,  # nearly always found out; nothing promises that random bytes are
+    "race": None,
+    "truncate": "resized",
+    "punch": "",
+    "huge": "resized",
+    "lengths": "claims",
+    "loop": "",
+    "flood": None,
+    "names": "",
+    "fifo": None,
+    "symlink": None,
+}
+BEFORE_IT_IS_MET = {
+    "truncate": "",
+    "huge": "too large",
+    "fifo": "regular file",
+    "symlink": "symbolic link",
+    "pid": "holds its lock",
+    "lengths": "claims",
+}
+
+
+class Hostile:
+    """One hostile worker; `turn` makes it do what it came for."""
+
+    def __init__(self, host, mode, when):
+        self.service = f"{mode}-{when}"
+        self.log = host.stack.root / f"hostile-{self.service}.log"
+        self.before = set(host.segment_files())
+        with open(self.log, "wb") as out:
+            self.child = subprocess.Popen(
+                [HOSTILE, mode], stdin=subprocess.PIPE, stdout=out, stderr=out,
+                env={**os.environ, "RINGSIDE_DIR": str(host.segments), "RINGSIDE_SERVICE": self.service})
+        wait_until(lambda: "ready" in self.log.read_text(), 20, self.log.read_text)
+        self.segment = next(name for name in host.segment_files() if name not in self.before)
+
+    def turn(self):
+        self.child.stdin.write(b"\n")
+        self.child.stdin.flush()
+
+    def wait_done(self):
+        wait_until(lambda: "done" in self.log.read_text(), 30, self.log.read_text)
+
+
+def rss_anon_mib(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"RssAnon:\s+(\d+) kB", text).group(1)) / 1024
+
+
+def quarantine_reason(stack, hostile):
+    uuid = hostile.segment.removesuffix(".seg")
+    for row in (stack.ledger() or {"producers": []})["producers"]:
+        if row["producer"] == uuid:
+            return row.get("quarantine", "")
+    return ""
+
+
+def test_hostile_workers_harm_only_themselves():
+    with Stack() as stack:
+        stack.start_aggregator()
+        host = stack.host("a")
+        good = [host.start_worker(operation="good", records=10**9, pace_us=200, threads=2, seed=i,
+                                  env={"RINGSIDE_SERVICE": "good"}) for i in range(3)]
+        before = {mode: Hostile(host, mode, "before") for mode in BEFORE_IT_IS_MET}
+        for hostile in before.values():
+            hostile.turn()
+            hostile.wait_done()
+        host.start_agent()
+        after = {mode: Hostile(host, mode, "after") for mode in AFTER_IT_WAS_MET}
+        wait_until(lambda: stack.merged("bad")[0] >= 100 * len(after), 20, lambda: stack.merged("bad"))
+        for hostile in after.values():
+            hostile.turn()
+        peak = 0
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            assert host.agent.running(), host.agent.output()
+            peak = max(peak, rss_anon_mib(host.agent.child.pid))
+            time.sleep(0.02)
+        for hostile in after.values():
+            hostile.wait_done()
+
+        expected = [(before[mode], reason) for mode, reason in BEFORE_IT_IS_MET.items()]
+        expected += [(after[mode], reason) for mode, reason in AFTER_IT_WAS_MET.items() if reason is not None]
+        for hostile, reason in expected:
+            told = wait_until(lambda h=hostile: quarantine_reason(stack, h), 20,
+                              lambda h=hostile: (h.service, host.agent.output()))
+            assert reason in told, (hostile.service, told)
+            assert told in host.agent.output(), (hostile.service, told)
+            assert hostile.segment.removesuffix(".seg") in host.agent.output(), hostile.service
+        for hostile in [*before.values(), *after.values()]:
+            hostile.child.kill()
+            hostile.child.wait()
+        for process, _ in good:
+            process.kill()
+        begun, ended = oracle_totals(o for _, o in good)
+        # A killed thread may have been inside Record.
+        wait_until(lambda: ended[0] <= stack.merged("good")[0] <= begun[0], 20,
+                   lambda: (ended, stack.merged("good"), begun))
+        count, total = stack.merged("good")
+        assert ended[1] <= total <= begun[1]
+        assert ended[0] > 3 * 2 * 1000
+        print(f"RssAnon of the agent: {peak:.1f} MiB at most")
+        assert peak < BOUND_MIB, peak
+        for row in stack.ledger()["producers"]:
+            if row["service"] == "good":
+                assert not row.get("quarantine") and row["balanced"], row
+        # Quarantined segments go with their processes; what is no segment is left to its maker.
+        wait_until(lambda: len(host.segment_files()) <= len(BEFORE_IT_IS_MET) + 2, 20, host.segment_files)
