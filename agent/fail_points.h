@@ -8,9 +8,10 @@
 
 namespace ringside::agent {
 
-inline constexpr std::array<const char*, 19> kFailPoints = {
+inline constexpr std::array<const char*, 20> kFailPoints = {
     "attach.baseline",    // a new producer's baseline exists, its control word is untouched
     "attach.met",         // the control word has left interval 0
+    "drain.early",        // a ring was drained ahead of the close, its room is given back
     "close.collected",    // all deltas are computed, idle copies are written, none is tagged
     "commit.tagging",     // one idle copy carries the new position, others may not
     "commit.tagged",      // the idle copies carry the new position

@@ -1,5 +1,7 @@
 #include "agent/liveness.h"
 
+#include <string>
+
 #include <fcntl.h>
 
 namespace ringside::agent {
@@ -45,6 +47,16 @@ Liveness::Verdict Liveness::Check(const SegmentFile& segment, bool changed,
   }
   const bool quiet = now_monotonic_ns - quiet_since_ns_ >= hidden_grace_ns;
   return quiet ? Verdict::kDead : Verdict::kSuspect;
+}
+
+proto::Status Liveness::CheckName(const SegmentFile& segment, Verdict verdict) const {
+  const SegmentIdentity& identity = segment.identity();
+  if (verdict != Verdict::kAlive || holder_pid_ == identity.pid ||
+      identity.pid_namespace != OwnPidNamespace()) {
+    return proto::Status();
+  }
+  return proto::Status::Error("says that it is process " + std::to_string(identity.pid) + ", but " +
+                              std::to_string(holder_pid_) + " holds its lock");
 }
 
 }  // namespace ringside::agent

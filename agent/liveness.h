@@ -14,6 +14,7 @@
 
 #include "agent/process_maps.h"
 #include "agent/segment_file.h"
+#include "proto/status.h"
 
 namespace ringside::agent {
 
@@ -27,6 +28,9 @@ class Liveness {
   // `changed`: the segment's statistics moved since the last check.
   Verdict Check(const SegmentFile& segment, bool changed, uint64_t now_monotonic_ns,
                 uint64_t hidden_grace_ns, ProcessMaps* processes);
+
+  // Error: a visible process holds the lock, and the segment names another one.
+  proto::Status CheckName(const SegmentFile& segment, Verdict verdict) const;
 
   // Who holds or last held the lock; 0: never seen, or not visible from here.
   uint64_t holder_pid() const { return holder_pid_; }

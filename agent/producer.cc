@@ -8,6 +8,7 @@
 #include "agent/differ.h"
 #include "agent/fail_points.h"
 #include "agent/open_requests.h"
+#include "agent/slot_totals.h"
 #include "agent/snapshot.h"
 #include "proto/tick_clock.h"
 
@@ -18,27 +19,6 @@ using proto::ProducerDelta;
 using proto::ProducerTotals;
 using proto::Result;
 using proto::Status;
-
-ProducerTotals TotalsOf(const BaselineSlot& head) {
-  ProducerTotals totals;
-  totals.recorded = head.recorded;
-  for (size_t i = 0; i < totals.lost.size(); ++i) totals.lost[i] = head.lost[i];
-  for (size_t i = 0; i < totals.dropped.size(); ++i) totals.dropped[i] = head.dropped[i];
-  const auto lost = [&](proto::LossReason reason) -> uint64_t& {
-    return totals.lost[static_cast<size_t>(reason)];
-  };
-  const auto dropped = [&](proto::DropReason reason) -> uint64_t& {
-    return totals.dropped[static_cast<size_t>(reason)];
-  };
-  lost(proto::LossReason::kBaseline) += head.lost_baseline;
-  dropped(proto::DropReason::kRingFull) += head.lane_dropped;
-  dropped(proto::DropReason::kNotSampled) += head.not_sampled;
-  dropped(proto::DropReason::kSpoolFull) += head.spool_full;
-  dropped(proto::DropReason::kCorrupt) += head.corrupt;
-  totals.detail_written = head.detail_written;
-  totals.detail_sent = head.detail_sent;
-  return totals;
-}
 
 uint64_t Sum(const proto::DropCounts& counts) {
   return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
@@ -57,7 +37,11 @@ Producer::Producer(std::unique_ptr<SegmentFile> segment, std::unique_ptr<Baselin
       drain_(*segment_, table_) {}
 
 Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> segment,
-                                                   int agent_directory_fd, uint64_t committed) {
+                                                   int agent_directory_fd, uint64_t committed,
+                                                   bool* again) {
+  bool ignored = false;
+  bool& is_ours = again != nullptr ? *again : ignored;
+  is_ours = false;
   const proto::Uuid uuid = segment->identity().uuid;
   const proto::Geometry geometry = segment->geometry();
   Result<uint64_t> control = segment->LoadControl();
@@ -72,14 +56,17 @@ Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> 
   }
   if (!has_baseline) {
     baseline = BaselineFile::Create(agent_directory_fd, uuid, geometry, committed);
+    is_ours = !baseline.ok();
     if (!baseline) return baseline.status();
   }
   std::unique_ptr<Producer> producer(new Producer(std::move(segment), std::move(*baseline)));
   if (!has_baseline) {
     if (is_known) {
-      if (Status s = producer->SkipToPresent(committed); !s) return s;
+      if (Status s = producer->SkipToPresent(committed, &is_ours); !s) return s;
     }
-    if (Status s = producer->baseline_->Publish(); !s) return s;
+    const Status published = producer->baseline_->Publish();
+    is_ours = !published;
+    if (!published) return published;
     FailPoint("attach.baseline");
   }
   if (!is_known) {
@@ -91,7 +78,8 @@ Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> 
     producer->state_ = State::kFinal;
     producer->done_ = true;
   }
-  if (Status s = producer->BeginDrain(); !s) return s;
+  // A bad one is named, and goes when its process is dead, like any other.
+  if (Status s = producer->BeginDrain(); !s) producer->early_error_ = s.message();
   producer->PublishTails();
   return producer;
 }
@@ -105,12 +93,14 @@ Status Producer::BeginDrain() {
 
 // A segment that was read before, by an agent whose notes are gone: what it holds now may have
 // been delivered or not. It is not counted again, and the gap is said to be lost.
-Status Producer::SkipToPresent(uint64_t committed) {
+Status Producer::SkipToPresent(uint64_t committed, bool* again) {
   SegmentUse use;
   if (Status s = ReadLanes(&use); !s) return s;
   Result<uint64_t> control = segment_->LoadControl();
   if (!control) return control.status();
-  if (Status s = baseline_->Reserve(use.lanes_used, use.series_count, use.pool_used); !s) return s;
+  const Status room = baseline_->Reserve(use.lanes_used, use.series_count, use.pool_used);
+  *again = !room;
+  if (!room) return room;
   const SlotImage& idle = baseline_->idle();
   if (Status s = TakeSnapshot(*segment_, use, baseline_->valid(), idle); !s) return s;
   if (Status s = table_.Refresh(*segment_, use.series_count); !s) return s;
@@ -151,6 +141,7 @@ bool Producer::Collect(const CloseContext& context, ProducerDelta* delta) {
     baseline_->Untag();
     *delta = ProducerDelta();
     // Nothing is read any more: what a bad one made the agent remember goes.
+    drain_.RolledBack();
     table_ = SeriesTable();
     lanes_.reset();
     lanes_capacity_ = 0;
@@ -208,6 +199,7 @@ Status Producer::DrainLanes(const DetailBudget& budget, const TickMapper& clock)
     if (Status s = segment_->PublishTails(lane, passed.timing_records, passed.request_bytes); !s) {
       return s;
     }
+    FailPoint("drain.early");
   }
   return Status();
 }
@@ -276,12 +268,7 @@ Status Producer::CheckLife(const CloseContext& context, bool changed, bool* last
   verdict_ = liveness_.Check(*segment_, changed, context.now_monotonic_ns, context.hidden_grace_ns,
                              context.processes);
   seen_alive_ = seen_alive_ || verdict_ == Liveness::Verdict::kAlive;
-  const SegmentIdentity& identity = segment_->identity();
-  if (verdict_ == Liveness::Verdict::kAlive && holder() != identity.pid &&
-      identity.pid_namespace == OwnPidNamespace()) {
-    return Status::Error("says that it is process " + std::to_string(identity.pid) + ", but " +
-                         std::to_string(holder()) + " holds its lock");
-  }
+  if (Status s = liveness_.CheckName(*segment_, verdict_); !s) return s;
   if (state_ == State::kLive && verdict_ == Liveness::Verdict::kDead) {
     if (Status s = segment_->Retire(); !s) return s;
     FailPoint("retire.marked");

@@ -38,10 +38,11 @@ class Producer {
  public:
   enum class State { kLive, kRetiring, kFinal, kQuarantined };
 
-  // Opens or makes the baseline. `committed` is the directory's position.
+  // Opens or makes the baseline. `committed` is the directory's position. On error, `again` (may be
+  // null) says whether it is ours and may pass: no room for the baseline.
   static proto::Result<std::unique_ptr<Producer>> Attach(std::unique_ptr<SegmentFile> segment,
-                                                         int agent_directory_fd,
-                                                         uint64_t committed);
+                                                         int agent_directory_fd, uint64_t committed,
+                                                         bool* again = nullptr);
 
   const SegmentFile& segment() const { return *segment_; }
   State state() const { return state_; }
@@ -73,7 +74,7 @@ class Producer {
   Producer(std::unique_ptr<SegmentFile> segment, std::unique_ptr<BaselineFile> baseline);
 
   uint64_t holder() const { return liveness_.holder_pid(); }
-  proto::Status SkipToPresent(uint64_t committed);
+  proto::Status SkipToPresent(uint64_t committed, bool* again);
   proto::Status BeginDrain();
   proto::Status CollectChecked(const CloseContext& context, proto::ProducerDelta* delta,
                                bool* changed);

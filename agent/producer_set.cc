@@ -62,10 +62,11 @@ void ProducerSet::Attach(const std::string& name, const proto::Uuid& uuid, uint6
     Refuse(name, uuid, std::move(error.reason), again, notes);
     return;
   }
+  bool again = false;
   proto::Result<std::unique_ptr<Producer>> producer =
-      Producer::Attach(std::move(segment), agent_directory_fd_, committed);
+      Producer::Attach(std::move(segment), agent_directory_fd_, committed, &again);
   if (!producer) {
-    Refuse(name, uuid, producer.message(), true, notes);
+    Refuse(name, uuid, producer.message(), again, notes);
     return;
   }
   if ((*producer)->lost_baseline() != 0) {

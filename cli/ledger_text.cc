@@ -85,6 +85,18 @@ std::string Table(const Json& ledger, const std::vector<std::string>& titles, Ce
   return table.Format(width);
 }
 
+// Those whose segments the agent refuses to read, and why.
+std::string QuarantineText(const Json& ledger) {
+  std::string text;
+  for (const Json& row : ledger.at("producers")) {
+    if (!row.contains("quarantine")) continue;
+    text += "quarantined: " + row.at("host").get<std::string>() + " " +
+            row.at("service").get<std::string>() + " " + row.at("instance").get<std::string>() +
+            ": " + row.at("quarantine").get<std::string>() + "\n";
+  }
+  return text.empty() ? text : "\n" + text;
+}
+
 }  // namespace
 
 std::string LedgerText(const Json& ledger, size_t width) {
@@ -95,6 +107,7 @@ std::string LedgerText(const Json& ledger, size_t width) {
   text += "\nraw detail: written = archived + dropped + in flight\n" +
           Table(ledger, {"written", "archived", "in flight", "dropped", "imbalance"}, DetailCells,
                 width);
+  text += QuarantineText(ledger);
   text += ledger.at("balanced").get<bool>() ? "\nbalanced\n" : "\nNOT BALANCED\n";
   return text;
 }

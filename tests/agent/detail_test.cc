@@ -163,6 +163,60 @@ TEST_F(DetailTest, Requests_ACorruptOneCostsWhatFollowsInThatLaneAlone) {
   ExpectBalanced();
 }
 
+TEST(DetailBudgetTest, Budget_IsAWordOrTwoNumbers) {
+  EXPECT_EQ(ParseDetailBudget("default")->requests, 4096u);
+  EXPECT_EQ(ParseDetailBudget("default")->timings, 64u);
+  EXPECT_EQ(ParseDetailBudget("off")->requests, 0u);
+  EXPECT_EQ(ParseDetailBudget("off")->timings, 0u);
+  EXPECT_EQ(ParseDetailBudget("all")->timings, ~uint32_t{0});
+  EXPECT_EQ(ParseDetailBudget("10:0")->requests, 10u);
+  EXPECT_EQ(ParseDetailBudget("0:7")->timings, 7u);
+  for (const char* text : {"", "10", ":", "a:b", "1:2:3", "-1:0", "1:99999999999", "some"}) {
+    const auto budget = ParseDetailBudget(text);
+    ASSERT_FALSE(budget.ok()) << text;
+    EXPECT_THAT(budget.message(), testing::HasSubstr("REQUESTS:SAMPLES"));
+  }
+}
+
+// Whatever the budget, the statistics are whole and every record is accounted for.
+class DetailModeTest : public DetailTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(DetailModeTest, Ledger_IsExact) {
+  AgentConfig config = Config();
+  config.detail = *ParseDetailBudget(GetParam());
+  const uint32_t decode = producer_.AddDuration("decode");
+  const uint32_t request = producer_.AddDuration("transcribe");
+  StartAgent(config);
+  constexpr uint64_t kRounds = 5;
+  uint64_t slow = 0;
+  for (uint64_t round = 0; round < kRounds; ++round) {
+    for (uint64_t i = 0; i < 16; ++i) {
+      producer_.PushTiming(0, decode, Ticks() + i, i == 11 ? 1000 + round : i);
+      producer_.Record(0, decode, 1);
+    }
+    for (int i = 0; i < 6; ++i) {
+      producer_.PushRequest(0, request, Ticks(), 1, {});
+      producer_.Record(0, request, 1);
+    }
+    CloseInterval();
+  }
+  for (const proto::TimingRow& row : Timings()) slow += row.value >= 1000 ? 1 : 0;
+  const uint64_t requests = std::min<uint64_t>(config.detail.requests, 6) * kRounds;
+  const uint64_t timings = std::min<uint64_t>(config.detail.timings, 16) * kRounds;
+  EXPECT_EQ(Requests().size(), requests);
+  EXPECT_EQ(Timings().size(), timings);
+  EXPECT_EQ(slow, config.detail.timings > 0 ? kRounds : 0) << "the slow ones are kept";
+  EXPECT_EQ(Totals().detail_sent, requests + timings);
+  EXPECT_EQ(Totals().detail_written, kRounds * (16 + 6));
+  EXPECT_EQ(Dropped(Totals(), DropReason::kNotSampled), kRounds * 22 - requests - timings);
+  ExpectBalanced();
+  EXPECT_EQ(Delivered("decode").Count(), kRounds * 16);
+  EXPECT_EQ(Delivered("transcribe").Count(), kRounds * 6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Budgets, DetailModeTest,
+                         testing::Values("off", "default", "all", "3:4", "0:2", "2:0"));
+
 TEST_F(DetailTest, Text_ThatIsNoUtf8IsMadePrintable) {
   const uint32_t request = producer_.AddDuration("transcribe");
   StartAgent();

@@ -207,13 +207,15 @@ TEST_P(PowerLossTest, Power_AtEveryByteOfTheTailAWholePrefixIsDelivered) {
     std::string left = bytes.substr(0, cut);
     if (leaves_zeros) left.resize(bytes.size(), '\0');
     std::ofstream(spool, std::ios::binary) << left;
-    auto after = LeftBehind(10);
+    // That all else goes on is looked at now and then: it costs a look at every process.
+    auto after = cut % 40 == 0 || cut == bytes.size() ? LeftBehind(10) : nullptr;
     StartAgent();
     CloseInterval();
-    uint64_t survived = 0;
-    for (const size_t size : whole) survived += size <= cut ? 1 : 0;
-    ASSERT_EQ(Delivered("decode").Count(), survived + 10) << "cut at " << cut;
+    uint64_t expected = after != nullptr ? 10 : 0;
+    for (const size_t size : whole) expected += size <= cut ? 1 : 0;
+    ASSERT_EQ(Delivered("decode").Count(), expected) << "cut at " << cut;
     ASSERT_EQ(Batches().back().id.sequence, 1u);
+    if (after == nullptr) continue;
     ASSERT_TRUE(Last(after->uuid()).quarantine.empty());
     ASSERT_EQ(Last(after->uuid()).totals.recorded, 10u);
   }

@@ -156,6 +156,7 @@ TEST_F(UplinkTest, Refusal_MakesTheAgentWaitAndKeepEverything) {
   collector_.Refuse("wire format 2.0, this aggregator speaks 1.0");
   StartAgent(Connected());
   Record();
+  CloseInterval();
   ASSERT_TRUE(RunUntil([&] { return agent_->counters().uplink.refusals >= 2; }));
   EXPECT_LE(collector_.greetings(), 4) << "it does not hammer";
   EXPECT_EQ(Count(), 0u);

@@ -26,6 +26,8 @@ struct Positions {
   uint16_t request_records;
   uint8_t most_requests;
   uint8_t most_timings;
+  uint8_t is_early;  // drained once before the close
+  uint8_t reserved;
 };
 
 void Fill(const fuzz::GoldenBase& base, uint64_t offset, uint64_t bytes, const uint8_t* data,
@@ -57,10 +59,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   before.timing_records = at.timing_cursor;
   before.request_bytes = at.request_cursor;
   const agent::DetailBudget budget{at.most_requests, at.most_timings};
-  agent::RingDrain drain(base.segment(), base.table(), base.clock(), budget);
+  agent::RingDrain drain(base.segment(), base.table());
+  if (!drain.Begin(&before, 1, nullptr, 0)) return 0;
+  const agent::RingHeads heads{at.timing_head, at.request_head, at.request_records};
+  if (at.is_early != 0 && !drain.DrainEarly(0, heads, budget, base.clock())) return 0;
   agent::LaneCursor after{};
   agent::Detail detail;
-  if (!drain.Drain(0, head, before, &after, &detail)) return 0;
+  if (!drain.Close(&head, 1, budget, base.clock(), &after, &detail)) return 0;
   Require(after.timing_records == at.timing_head && after.request_bytes == at.request_head);
   Require(detail.requests.size() <= budget.requests && detail.timings.size() <= budget.timings);
   const uint64_t passed = after.timing_records - before.timing_records + after.requests;

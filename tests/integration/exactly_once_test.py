@@ -68,3 +68,52 @@ def test_restarted_aggregator_answers_from_its_archive():
         assert stack.merged("kept") == ended
         rows = stack.run("query", "kept", "--archive", stack.data, "--stat", "count", "--json", "--last", "1h")
         assert '"count":1000' in rows.stdout.replace(" ", ""), rows.stdout + rows.stderr
+
+
+def test_a_lost_baseline_is_a_gap_that_the_ledger_names():
+    with Stack() as stack:
+        stack.start_aggregator()
+        host = stack.host("a")
+        host.start_agent()
+        worker, oracle = host.start_worker(records=2500, pace_us=1000, linger_ms=60000)
+        wait_until(lambda: stack.merged("work")[0] > 0, 20, lambda: stack.merged("work"))
+        host.agent.kill()
+        merged, _ = stack.merged("work")
+        wait_until(lambda: oracle_totals([oracle])[1][0] == 2500, 30, lambda: oracle_totals([oracle]))
+        for baseline in (host.segments / ".agent").glob("*.base"):
+            baseline.unlink()
+        host.start_agent()
+        wait_until(lambda: stack.ledger()["lost"]["baseline"] > 0, 20, stack.ledger)
+        ledger = assert_ledger_balances(stack)
+        count, _ = stack.merged("work")
+        # What the first agent had committed may have come after it was killed.
+        assert count >= merged
+        assert count + ledger["lost"]["baseline"] == 2500
+        worker.kill()
+
+
+def test_of_two_agents_one_drains_and_the_other_takes_over():
+    with Stack() as stack:
+        stack.start_aggregator()
+        host = stack.host("a")
+        host.start_agent()
+        wait_until(lambda: "ringside agent:" in host.agent.output(), 20, host.agent.output)
+        state = host.state
+        host.state = stack.root / "agent-second"
+        first, first_pid = host.agent, host.agent.child.pid
+        host.start_agent()
+        second = host.agent
+        wait_until(lambda: f"standing by: the agent with pid {first_pid}" in second.output(), 20, second.output)
+        started = [host.start_worker(records=3000, pace_us=1000, seed=i) for i in range(3)]
+        wait_until(lambda: stack.merged("work")[0] > 0, 20, lambda: stack.merged("work"))
+        first.kill()
+        # What it had committed and not sent is in its own spool: it is sent although the second drains now.
+        host.state = state
+        wait_until(lambda: "new epoch" in second.output(), 20, second.output)
+        host.start_agent()
+        assert [w.child.wait(60) for w, _ in started] == [0] * 3
+        _, ended = oracle_totals(o for _, o in started)
+        wait_until(lambda: stack.merged("work") == ended, 30, lambda: (stack.merged("work"), ended))
+        assert not any(assert_ledger_balances(stack)["lost"].values())
+        assert "standing by" in host.agent.output()
+        second.kill()

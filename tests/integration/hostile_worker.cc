@@ -128,13 +128,26 @@ void FloodLabels() {
   }
 }
 
+// Values far apart in every series: each histogram spans all buckets between them.
+void SpreadValues() {
+  for (int i = 0; i < 1900; ++i) {
+    const ringside::Operation operation{"spread", ringside::Labels{{"i", std::to_string(i)}}};
+    operation.Record(std::chrono::nanoseconds(1));
+    operation.Record(std::chrono::nanoseconds(int64_t{1} << 62));
+  }
+}
+
+// What the probe cut, the file claims to be whole, before the agent can have read it.
 void LongNames(const Segment& segment) {
-  FloodLabels();
-  const std::string name(1 << 20, 'n');
-  const ringside::Operation operation{name};
-  operation.Record(std::chrono::microseconds(5));
-  // What the probe cut, the file now claims to be whole.
-  for (uint32_t i = 0; i < 100; ++i) segment.series()[i].path_bytes = 65535;
+  for (int i = 0; i < 50; ++i) {
+    const uint32_t next = segment.header()->series_count;
+    const ringside::Operation operation{std::to_string(i) + std::string(1 << 20, 'n')};
+    operation.Record(std::chrono::microseconds(5));
+    for (uint32_t k = next; k < segment.header()->series_count; ++k) {
+      segment.series()[k].path_bytes = 65535;
+    }
+    usleep(40000);
+  }
 }
 
 using Mode = std::function<void(const Segment&)>;
@@ -160,6 +173,7 @@ const std::map<std::string, Mode>& Modes() {
       {"lengths", ClaimLengths},
       {"loop", LoopSeries},
       {"flood", [](const Segment&) { FloodLabels(); }},
+      {"spread", [](const Segment&) { SpreadValues(); }},
       {"names", LongNames},
       {"pid", [](const Segment& s) { s.header()->pid = 1; }},
   };

@@ -22,7 +22,11 @@ def as_user(uid, groups=()):
 class Worker(Process):
     def __init__(self, host, uid, service, groups=()):
         log = host.stack.root / f"{service}.log"
-        super().__init__([*as_user(uid, groups), WORKER, "--oracle", "/dev/null", "--operation", service,
+        oracles = host.stack.root / "oracles"
+        oracles.mkdir(exist_ok=True)
+        oracles.chmod(0o1777)
+        host.stack.root.chmod(0o755)
+        super().__init__([*as_user(uid, groups), WORKER, "--oracle", oracles / service, "--operation", service,
                           "--records", "100", "--linger_ms", "60000"], log,
                          {"RINGSIDE_DIR": str(host.segments), "RINGSIDE_SERVICE": service})
 
