@@ -15,6 +15,7 @@
 #include "aggregator/alerts.h"
 #include "aggregator/http_server.h"
 #include "aggregator/http_target.h"
+#include "aggregator/intake.h"
 #include "aggregator/ledger.h"
 #include "aggregator/store.h"
 #include "proto/host_port.h"
@@ -80,8 +81,16 @@ class HttpTest : public testing::Test {
     store_.Apply(BatchBuilder(1).Durations("transcribe/decode", {12'300'000}, {{"model", "a"}}));
     auto alerts = AlertEngine::Load("", "");
     alerts_ = std::move(*alerts);
-    sources_ = {&store_, &ledger_, alerts_.get(), [this] { return ready_; },
-                [] { return BatchBuilder::Moment(2); }};
+    sources_ = {&store_,
+                &ledger_,
+                alerts_.get(),
+                [this] { return ready_; },
+                [] { return BatchBuilder::Moment(2); },
+                [] {
+                  IntakeCounters counters;
+                  counters.batches = 7;
+                  return counters;
+                }};
     Start();
   }
 
@@ -139,6 +148,17 @@ TEST_F(HttpTest, Endpoints_AllAnswer) {
   EXPECT_EQ(BodyOf(Get("/healthz"))["status"], "ok");
   EXPECT_EQ(BodyOf(Get("/readyz"))["status"], "ready");
   EXPECT_THAT(Get("/"), HasSubstr("/api/v1/query"));
+}
+
+TEST_F(HttpTest, Metrics_AreTheLedgerAndTheIntakesCounters) {
+  ledger_.Apply(BatchBuilder(1).Durations("decode", {1, 2, 3}));
+  const std::string page = Get("/metrics");
+  EXPECT_EQ(StatusOf(page), 200);
+  EXPECT_THAT(page, HasSubstr("text/plain; version=0.0.4"));
+  EXPECT_THAT(page, HasSubstr("\nringside_samples_merged_total 3\n"));
+  EXPECT_THAT(page, HasSubstr("\nringside_samples_lost_total{reason=\"no_lane\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("\nringside_aggregator_batches_total 7\n"));
+  EXPECT_THAT(page, HasSubstr("ringside_producer_samples_merged_total{host=\""));
 }
 
 TEST_F(HttpTest, Ready_SaysWhyNot) {
@@ -271,7 +291,8 @@ TEST(HttpTarget, Encode_IsReadBack) {
 }
 
 TEST(HostHeader, Loopback_IsNamesAndLiteralsOnly) {
-  for (const char* host : {"localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "[::1]:80", "localhost:7751"}) {
+  for (const char* host : {"localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "[::1]:80",
+                           "localhost:7751"}) {
     EXPECT_TRUE(proto::IsLoopbackHostHeader(host)) << host;
   }
   for (const char* host :
