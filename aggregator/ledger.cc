@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kFoldEveryNs = 10ull * 1000000000ull;
 constexpr size_t kBaseline = static_cast<size_t>(proto::LossReason::kBaseline);
+constexpr size_t kNotSampled = static_cast<size_t>(proto::DropReason::kNotSampled);
 constexpr size_t kQuarantined = static_cast<size_t>(proto::LossReason::kQuarantined);
 
 template <size_t Count>
@@ -121,16 +122,23 @@ void Ledger::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta
 
 Ledger::Account* Ledger::AccountOf(const proto::Batch& batch, const proto::ProducerDelta& delta,
                                    Producer* producer) const {
-  for (Account& account : producer->accounts) {
-    if (account.agent == batch.id.agent && account.epoch == batch.id.epoch) return &account;
-  }
-  Account account;
-  account.agent = batch.id.agent;
-  account.epoch = batch.id.epoch;
   // What the agent had counted before this batch.
   const uint64_t recorded_before = delta.totals.recorded - CountOf(delta);
   const uint64_t sent_before = delta.totals.detail_sent - DetailOf(delta);
   const bool has_before = recorded_before != 0 || sent_before != 0;
+  Account account;
+  account.agent = batch.id.agent;
+  account.epoch = batch.id.epoch;
+  for (auto it = producer->accounts.rbegin(); it != producer->accounts.rend(); ++it) {
+    if (it->agent != account.agent || it->epoch != account.epoch) continue;
+    if (batch.id.sequence < it->first_sequence) continue;
+    // Of a producer whose baseline alone was lost the agent counts from 0 again, in the same epoch.
+    const bool restarts = !has_before && batch.id.sequence > it->totals_sequence &&
+                          (it->totals.recorded != 0 || it->totals.detail_sent != 0);
+    if (!restarts) return &*it;
+    account.first_sequence = batch.id.sequence;
+    break;
+  }
   if (!producer->accounts.empty()) {
     account.continues = has_before;
   } else if (has_before && applied_before_.Contains({batch.id.agent, batch.id.epoch, 1}) &&
@@ -164,7 +172,6 @@ void Ledger::AddLife(const Life& life, LedgerRow* row) const {
   const proto::ProducerTotals& totals = life.newest->totals;
   row->recorded += totals.recorded;
   row->merged += life.merged;
-  row->detail_written += totals.detail_written;
   row->detail_archived += life.archived;
 
   const auto missing = static_cast<int64_t>(totals.recorded - life.merged);
@@ -182,9 +189,12 @@ LedgerRow Ledger::RowOf(const Producer& producer) const {
   LedgerRow row;
   const std::vector<Life> lives = LivesOf(producer);
   uint64_t recorded_in_older_lives = 0;
+  uint64_t sent_in_older_lives = 0;
   for (const Life& life : lives) {
     AddLife(life, &row);
-    if (&life != &lives.back()) recorded_in_older_lives += life.newest->totals.recorded;
+    if (&life == &lives.back()) break;
+    recorded_in_older_lives += life.newest->totals.recorded;
+    sent_in_older_lives += life.newest->totals.detail_sent;
   }
   const proto::ProducerTotals& totals = lives.back().newest->totals;
   row.lost = totals.lost;
@@ -194,6 +204,10 @@ LedgerRow Ledger::RowOf(const Producer& producer) const {
   row.lost[kBaseline] -= std::min(row.lost[kBaseline], recorded_in_older_lives);
   row.recorded += Sum(row.lost) + row.quarantined;
   row.dropped = totals.dropped;
+  // The producer's own counters go on from life to life; what it wrote before is among what the new
+  // one calls passed over.
+  row.detail_written = totals.detail_written;
+  row.dropped[kNotSampled] -= std::min(row.dropped[kNotSampled], sent_in_older_lives);
   const uint64_t accounted = row.detail_archived + Sum(row.dropped);
   row.detail_in_flight = row.detail_written - std::min(row.detail_written, accounted);
   row.unbalanced = row.imbalance != 0 || row.detail_imbalance != 0 ? 1 : 0;

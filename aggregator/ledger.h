@@ -90,6 +90,7 @@ class Ledger {
   struct Account {
     proto::Uuid agent;
     uint64_t epoch = 0;
+    uint64_t first_sequence = 0;   // counts before it belong to the account before
     uint64_t totals_sequence = 0;  // of the batch that `totals` came with
     proto::ProducerTotals totals;
     uint64_t merged = 0;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/aggregator/batch_builder.h"
 #include "tests/aggregator/random_batch.h"
 
 namespace ringside::aggregator {
@@ -132,6 +133,33 @@ TEST_F(LedgerTest, Baseline_WhatNobodyHasIsLost) {
   EXPECT_TRUE(ledger_.Balanced());
   EXPECT_EQ(total.lost[static_cast<size_t>(proto::LossReason::kBaseline)], unsent);
   EXPECT_EQ(total.merged, agent_.samples() - unsent);
+}
+
+// One producer's baseline alone was lost: the epoch goes on, its counts begin at 0 again.
+TEST_F(LedgerTest, Baseline_OfOneProducerLostWithinAnEpoch) {
+  const auto batch_of = [](uint64_t sequence, const std::vector<int64_t>& samples) {
+    proto::Batch batch = BatchBuilder(sequence).Durations("decode", samples);
+    batch.id.epoch = 7;
+    batch.id.sequence = sequence;
+    batch.producers[0].totals.recorded = 0;
+    return batch;
+  };
+  proto::Batch first = batch_of(1, {1, 2, 3});
+  first.producers[0].totals.recorded = 3;
+  proto::Batch second = batch_of(2, {});
+  second.producers[0].series.clear();
+  second.producers[0].totals.lost[static_cast<size_t>(proto::LossReason::kBaseline)] = 5;
+  proto::Batch third = batch_of(3, {4});
+  third.producers[0].totals = second.producers[0].totals;
+  third.producers[0].totals.recorded = 1;
+  for (const proto::Batch& batch : {first, second, third}) ledger_.Apply(batch);
+  const LedgerRow total = ledger_.Total();
+  EXPECT_TRUE(ledger_.Balanced());
+  EXPECT_EQ(total.merged, 4u);
+  EXPECT_EQ(total.lost[static_cast<size_t>(proto::LossReason::kBaseline)], 2u)
+      << "three of the five that the agent calls lost are here";
+  EXPECT_EQ(total.recorded, 6u);
+  ExpectAddsUp(total);
 }
 
 TEST_F(LedgerTest, Epoch_NewOneThatCountsOnStillBalances) {

@@ -175,9 +175,9 @@ void RandomAgent::LoseBaseline() {
     proto::ProducerTotals& totals = producer.totals;
     totals.lost[static_cast<size_t>(proto::LossReason::kBaseline)] += totals.recorded;
     totals.recorded = 0;
+    // The segment's own counters go on; what was sent before is passed over.
+    totals.dropped[static_cast<size_t>(proto::DropReason::kNotSampled)] += totals.detail_sent;
     totals.detail_sent = 0;
-    totals.detail_written = 0;
-    totals.dropped = {};
   }
 }
 
