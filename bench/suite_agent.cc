@@ -34,7 +34,8 @@ std::unique_ptr<agent::SegmentFile> OpenOnly(const std::string& directory) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.path().extension() != ".seg") continue;
     agent::SegmentFile::OpenError error;
-    return agent::SegmentFile::Open(fd.get(), entry.path().filename().string(), false, &error);
+    return agent::SegmentFile::Open(fd.get(), entry.path().filename().string(), agent::OwnerRule(),
+                                    &error);
   }
   return nullptr;
 }
