@@ -45,8 +45,6 @@ std::string CheckFile(const struct stat& info) {
   return {};
 }
 
-constexpr size_t kCacheLineBytes = 64;
-
 }  // namespace
 
 std::unique_ptr<SegmentFile> SegmentFile::Open(int directory_fd, const std::string& name,
