@@ -13,6 +13,7 @@
 #include "agent/directory_watch.h"
 #include "agent/fail_points.h"
 #include "agent/frame_builder.h"
+#include "agent/inflight_watch.h"
 #include "agent/machine_samples.h"
 #include "agent/metrics_server.h"
 #include "agent/note_log.h"
@@ -38,7 +39,7 @@ constexpr uint64_t kRescanNs = 5 * kSecondNs;
 constexpr uint64_t kTakeOverNs = kSecondNs;
 constexpr uint64_t kIdlePolls = 10;  // one look at the rings of the idle in so many polls
 
-// Two descriptors a producer; a host may have thousands.
+// Three descriptors a producer; a host may have thousands.
 void RaiseDescriptorLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
@@ -114,6 +115,11 @@ Status Agent::Connect(uint64_t epoch) {
 }
 
 Status Agent::Activate(uint64_t now_unix_ns) {
+  if (config_.statsd.enabled()) {
+    Result<std::unique_ptr<Statsd>> statsd = Statsd::Open(config_.statsd, now_unix_ns);
+    if (!statsd) return statsd.status();
+    statsd_ = std::move(*statsd);
+  }
   if (spool_ == nullptr) {
     Result<std::unique_ptr<Spool>> spool =
         Spool::Open(config_.state_dir, config_.spool_limit_bytes);
@@ -133,6 +139,8 @@ Status Agent::Activate(uint64_t now_unix_ns) {
   producers_ =
       std::make_unique<ProducerSet>(watch_->fd(), lock_->agent_directory_fd(), config_.owners);
   machine_ = std::make_unique<MachineSamples>(config_.samplers);
+  inflight_ = std::make_unique<InFlightWatch>(
+      static_cast<uint64_t>(std::chrono::nanoseconds(config_.inflight_interval).count()));
   // After an outage the interval goes on from the last committed one's end.
   interval_start_unix_ns_ = control_->self().interval_end_unix_ns;
   if (interval_start_unix_ns_ == 0) interval_start_unix_ns_ = now_unix_ns;
@@ -159,6 +167,8 @@ int Agent::DoWork(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   }
   int work = Discover(now_monotonic_ns);
   DrainEarly(now_monotonic_ns, now_unix_ns);
+  work += WatchInFlight(now_monotonic_ns, now_unix_ns);
+  work += ReceiveStatsd(now_monotonic_ns, now_unix_ns);
   work += CloseWhenDue(now_monotonic_ns, now_unix_ns);
   work += Communicate(now_monotonic_ns, now_unix_ns);
   return work;
@@ -261,6 +271,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   head.interval_end_unix_ns = now_unix_ns;
   FrameBuilder frames(std::move(head));
   CommitInput input;
+  deaths_.Clear();
   input.interval_end_unix_ns = now_unix_ns;
   for (Producer* producer : producers_->All()) {
     const ProducerTotals before = producer->totals();
@@ -275,10 +286,17 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
       log_->Warn("postponed", "producer " + name + ": " + producer->postponed(), now_monotonic_ns);
     }
     if (!changed) continue;
+    observing_.Add(producer->process(), delta.totals.recorded - before.recorded);
+    if (delta.is_final && producer->quarantine().empty()) deaths_.Add(producer->death());
     frames.Add(std::move(delta), before);
     input.producers.push_back(producer);
   }
   for (ProducerDelta& refused : producers_->Refused()) frames.Add(std::move(refused), {});
+  ProducerDelta statsd;
+  const bool has_statsd =
+      statsd_ != nullptr && statsd_->Collect(now_unix_ns, is_stopping_, &statsd);
+  const ProducerTotals statsd_totals = statsd.totals;
+  if (has_statsd) frames.Add(std::move(statsd), statsd_->totals());
   ProducerDelta self = SampleMachine(now_monotonic_ns, now_unix_ns);
   input.self_recorded = self.totals.recorded;
   ProducerTotals self_before;
@@ -295,44 +313,11 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   ++intervals_;
   machine_->Committed();
   interval_start_unix_ns_ = now_unix_ns;
+  inflight_->Committed();
+  if (has_statsd) statsd_->Committed(statsd_totals);
   producers_->MarkRefusedReported();
   producers_->RemoveDone();
   return true;
-}
-
-ProducerDelta Agent::SampleMachine(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
-  ProducerDelta self;
-  self.uuid = control_->identity().self;
-  self.pid = static_cast<uint64_t>(getpid());
-  self.service = "ringside-agent";
-  self.instance = InstanceOf(self.pid, self.uuid);
-  self.started_unix_ns = control_->identity().self_started_unix_ns;
-  self.is_agent = true;
-  std::vector<SamplerNote> notes;
-  machine_->Collect(ListProcesses(producers_.get()), now_unix_ns, &notes);
-  for (const SamplerNote& note : notes) {
-    if (note.is_warning) {
-      log_->Warn(note.text, note.text, now_monotonic_ns);
-    } else {
-      log_->Info(note.text);
-    }
-  }
-  self.series = machine_->samples();
-  SampleSelf(now_unix_ns, &self.series);
-  self.totals.recorded = control_->self().recorded;
-  for (const proto::SeriesDelta& series : self.series) {
-    self.totals.recorded += series.delta.Count();
-  }
-  return self;
-}
-
-void Agent::SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const {
-  const auto add = [&](const char* path, const char* unit, uint64_t value) {
-    out->push_back(GaugeSample(path, unit, {}, static_cast<int64_t>(value), now_unix_ns));
-  };
-  add("agent.producers", "{producer}", producers_->size());
-  add("agent.quarantined", "{producer}", producers_->Quarantined());
-  add("agent.spool.bytes", "By", spool_->bytes());
 }
 
 void Agent::Run(const std::atomic<bool>& stop) {
@@ -345,6 +330,10 @@ void Agent::Run(const std::atomic<bool>& stop) {
 void Agent::Sleep(uint64_t now_monotonic_ns) {
   uint64_t wait = is_busy_ ? PollNs() : kIdlePolls * PollNs();
   if (next_close_ns_ > now_monotonic_ns) wait = std::min(wait, next_close_ns_ - now_monotonic_ns);
+  if (statsd_ != nullptr) wait = std::min(wait, PollNs());
+  if (producers_ != nullptr && producers_->size() > 0) {
+    wait = std::min(wait, inflight_->UntilDueNs(now_monotonic_ns));
+  }
   if (uplink_ != nullptr) {
     uplink_->Wait(watch_->event_fd(), wait);
     return;
@@ -358,7 +347,9 @@ bool Agent::FlushAndStop(std::chrono::milliseconds max_wait) {
   const uint64_t deadline =
       proto::MonotonicNs() + static_cast<uint64_t>(std::chrono::nanoseconds(max_wait).count());
   next_rescan_ns_ = 0;
+  is_stopping_ = true;
   Discover(proto::MonotonicNs());
+  ReceiveStatsd(proto::MonotonicNs(), proto::UnixNs());
   // A process that is proven dead writes nothing more: no need to wait another interval.
   CloseInterval(proto::MonotonicNs(), proto::UnixNs(), 0);
   while (uplink_ != nullptr && !spool_->pending().empty() && proto::MonotonicNs() < deadline) {
@@ -388,6 +379,7 @@ AgentCounters Agent::counters() const {
   counters.removed = producers_->removed();
   counters.spool_bytes = spool_->bytes();
   counters.unacknowledged = spool_->pending().size();
+  if (statsd_ != nullptr) counters.statsd_port = statsd_->udp_port();
   if (uplink_ != nullptr) counters.uplink = uplink_->counters();
   return counters;
 }

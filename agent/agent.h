@@ -15,9 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/death_tally.h"
+#include "agent/observing_cost.h"
 #include "agent/owner_rule.h"
 #include "agent/ring_drain.h"
 #include "agent/sampler_config.h"
+#include "agent/statsd.h"
 #include "agent/uplink.h"
 #include "proto/batch.h"
 #include "proto/status.h"
@@ -27,6 +30,7 @@ namespace ringside::agent {
 class ControlFile;
 class DirectoryLock;
 class DirectoryWatch;
+class InFlightWatch;
 class MachineSamples;
 class MetricsServer;
 class NoteLog;
@@ -44,6 +48,9 @@ struct AgentConfig {
   // Between two looks at rings that fill up; ten times as long while none does.
   std::chrono::milliseconds poll{10};
   uint64_t spool_limit_bytes = uint64_t{1} << 30;
+  // Between two looks at what every worker is in the middle of; 0: none.
+  std::chrono::milliseconds inflight_interval{50};
+  StatsdConfig statsd;
   DetailBudget detail;
   SamplersConfig samplers;
   std::string metrics;  // HOST:PORT of /metrics, loopback; empty: none
@@ -67,6 +74,7 @@ struct AgentCounters {
   uint64_t removed = 0;  // dead producers' segments
   uint64_t spool_bytes = 0;
   uint64_t unacknowledged = 0;  // frames
+  uint16_t statsd_port = 0;     // of UDP; 0: none
   UplinkCounters uplink;
 };
 
@@ -102,6 +110,8 @@ class Agent {
   int Discover(uint64_t now_monotonic_ns);
   int Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   void DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  int ReceiveStatsd(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  int WatchInFlight(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   int CloseWhenDue(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   bool CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns, uint64_t retire_after_ns);
   void ScheduleClose(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
@@ -124,6 +134,11 @@ class Agent {
   std::unique_ptr<ControlFile> control_;
   std::unique_ptr<ProducerSet> producers_;
   std::unique_ptr<MachineSamples> machine_;
+  std::unique_ptr<InFlightWatch> inflight_;
+  std::unique_ptr<Statsd> statsd_;  // null: not wanted
+  bool is_stopping_ = false;        // the interval that is closed now is the last
+  ObservingCost observing_{MeasureNsPerSample()};
+  DeathTally deaths_;  // of the interval that is being closed
 
   uint64_t next_activation_ns_ = 0;
   uint64_t next_rescan_ns_ = 0;

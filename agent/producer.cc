@@ -1,5 +1,6 @@
 #include "agent/producer.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "agent/slot_totals.h"
 #include "agent/snapshot.h"
 #include "proto/tick_clock.h"
+#include "proto/wire_limits.h"
 
 namespace ringside::agent {
 namespace {
@@ -81,6 +83,7 @@ Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> 
   // A bad one is named, and goes when its process is dead, like any other.
   if (Status s = producer->BeginDrain(); !s) producer->early_error_ = s.message();
   producer->PublishTails();
+  producer->exit_.FollowHolder(producer->segment_->fd());  // it may end before the first close
   return producer;
 }
 
@@ -267,6 +270,7 @@ Result<bool> Producer::IsQuiet(const SegmentUse& use) {
 Status Producer::CheckLife(const CloseContext& context, bool changed, bool* last) {
   verdict_ = liveness_.Check(*segment_, changed, context.now_monotonic_ns, context.hidden_grace_ns,
                              context.processes);
+  if (verdict_ == Liveness::Verdict::kAlive) exit_.Follow(holder());
   seen_alive_ = seen_alive_ || verdict_ == Liveness::Verdict::kAlive;
   if (Status s = liveness_.CheckName(*segment_, verdict_); !s) return s;
   if (state_ == State::kLive && verdict_ == Liveness::Verdict::kDead) {
@@ -351,8 +355,19 @@ Status Producer::Fold(const SegmentUse& use, const TickMapper& clock, Detail* de
   head.aborted_rows += open->rows.size() + open->corrupt;
   head.flags |= kFinal;
   detail->corrupt += open->corrupt;
+  const std::optional<int> status = exit_.Status();
+  const bool in_timer = std::any_of(lanes_.get(), lanes_.get() + use.lanes_used, [](const auto& l) {
+    return l.in_flight.load(std::memory_order_relaxed) != 0;
+  });
+  death_ = {segment_->identity().service, ExitLabel(status),
+            IsCrash(status) || in_timer || !open->rows.empty()};
   for (proto::SeriesDelta& sample : open->samples) delta->series.push_back(std::move(sample));
-  for (proto::RequestRow& row : open->rows) detail->requests.push_back(std::move(row));
+  for (proto::RequestRow& row : open->rows) {
+    if (row.attributes.size() < proto::kMaxAttributes) {
+      row.attributes.emplace_back("worker.exit", ExitText(status));
+    }
+    detail->requests.push_back(std::move(row));
+  }
   return Status();
 }
 

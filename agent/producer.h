@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "agent/baseline_file.h"
+#include "agent/death_tally.h"
+#include "agent/exit_watch.h"
 #include "agent/liveness.h"
 #include "agent/quiet_check.h"
 #include "agent/ring_drain.h"
@@ -53,6 +55,13 @@ class Producer {
   bool alive() const { return verdict_ == Liveness::Verdict::kAlive; }
   // The process that holds the lock; 0: not visible. Only while alive.
   uint64_t process() const { return alive() ? holder() : 0; }
+  // How it ended; of a producer whose last delta was collected.
+  const Death& death() const { return death_; }
+  // Its process may be in the middle of something.
+  bool may_run() const { return state_ == State::kLive && verdict_ != Liveness::Verdict::kDead; }
+  // As of the last close.
+  const SeriesTable& table() const { return table_; }
+  TickMapper ClockAt(uint64_t now_monotonic_ns, uint64_t now_unix_ns) const;
   proto::ProducerTotals totals() const;
 
   // Between two closes: passes what lies in rings that would fill up before the next.
@@ -89,13 +98,14 @@ class Producer {
                      proto::ProducerDelta* delta);
   void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail,
                    proto::ProducerDelta* delta);
-  TickMapper ClockAt(uint64_t now_monotonic_ns, uint64_t now_unix_ns) const;
   bool CollectQuarantined(const CloseContext& context, proto::ProducerDelta* delta);
   void Identify(proto::ProducerDelta* delta) const;
 
   std::unique_ptr<SegmentFile> segment_;
   std::unique_ptr<BaselineFile> baseline_;
   Liveness liveness_;
+  ExitWatch exit_;
+  Death death_;
   Liveness::Verdict verdict_ = Liveness::Verdict::kSuspect;
   SeriesTable table_;
   RingDrain drain_;

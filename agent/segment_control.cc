@@ -4,6 +4,7 @@
 
 #include "agent/bus_guard.h"
 #include "agent/segment_file.h"
+#include "agent/segment_walk.h"
 
 namespace ringside::agent {
 namespace {
@@ -15,8 +16,6 @@ using proto::Status;
 // A producer that changes its control word all the time must not hold up the agent.
 constexpr int kControlTries = 64;
 
-Status Truncated() { return Status::Error("the file was truncated under its reader"); }
-
 std::atomic<uint64_t>* WordAt(const Mapping& mapping, size_t offset) {
   return reinterpret_cast<std::atomic<uint64_t>*>(mapping.data() + offset);
 }
@@ -26,7 +25,7 @@ std::atomic<uint64_t>* WordAt(const Mapping& mapping, size_t offset) {
 Result<uint64_t> SegmentFile::LoadControl() const {
   uint64_t word = 0;
   auto* const control = WordAt(header_, offsetof(SegmentHeader, control));
-  if (!GuardBus([&] { word = control->load(std::memory_order_relaxed); })) return Truncated();
+  if (!GuardBus([&] { word = control->load(std::memory_order_relaxed); })) return TruncatedSegment();
   return word;
 }
 
@@ -44,14 +43,14 @@ Status SegmentFile::AdvanceInterval() {
     // copy.
     std::atomic_thread_fence(std::memory_order_seq_cst);
   });
-  return whole ? Status() : Truncated();
+  return whole ? Status() : TruncatedSegment();
 }
 
 Status SegmentFile::Retire() {
   auto* const control = WordAt(header_, offsetof(SegmentHeader, control));
   const bool whole =
       GuardBus([&] { control->fetch_or(proto::kControlRetired, std::memory_order_relaxed); });
-  return whole ? Status() : Truncated();
+  return whole ? Status() : TruncatedSegment();
 }
 
 Result<RingHeads> SegmentFile::LoadHeads(uint32_t lane) const {
@@ -65,7 +64,7 @@ Result<RingHeads> SegmentFile::LoadHeads(uint32_t lane) const {
     heads.request = request->load(std::memory_order_acquire);  // SYNC ring-publish (agent)
     heads.request_records = records->load(std::memory_order_relaxed);
   });
-  if (!whole) return Truncated();
+  if (!whole) return TruncatedSegment();
   return heads;
 }
 
@@ -78,7 +77,7 @@ Status SegmentFile::PublishTails(uint32_t lane, uint64_t timing_tail, uint64_t r
     timing->store(timing_tail, std::memory_order_release);
     request->store(request_tail, std::memory_order_release);
   });
-  return whole ? Status() : Truncated();
+  return whole ? Status() : TruncatedSegment();
 }
 
 }  // namespace ringside::agent

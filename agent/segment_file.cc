@@ -13,6 +13,7 @@
 
 #include "agent/bus_guard.h"
 #include "agent/geometry_check.h"
+#include "agent/segment_walk.h"
 #include "agent/text.h"
 #include "agent/word_copy.h"
 
@@ -29,8 +30,6 @@ constexpr size_t kPageBytes = 4096;
 Status ErrnoError(const char* what) {
   return Status::Error(std::string(what) + ": " + std::strerror(errno));
 }
-
-Status Truncated() { return Status::Error("the file was truncated under its reader"); }
 
 // What is followed must be a producer's own file, beside what every segment must be.
 std::string CheckOwner(const struct stat& info, const OwnerRule& owners) {
@@ -242,27 +241,6 @@ Result<SegmentUse> SegmentFile::ReadUse() const {
   return use;
 }
 
-template <typename OnData, typename OnHole>
-Status SegmentFile::Walk(uint64_t offset, size_t size, OnData on_data, OnHole on_hole) const {
-  if (offset > bytes_ || size > bytes_ - offset) return Status::Error("read beyond the file");
-  const uint64_t end = offset + size;
-  uint64_t at = offset;
-  while (at < end) {
-    const off_t found = lseek(fd_.get(), static_cast<off_t>(at), SEEK_DATA);
-    if (found < 0 && errno != ENXIO) return ErrnoError("SEEK_DATA");
-    const uint64_t data = found < 0 ? end : std::min(static_cast<uint64_t>(found), end);
-    if (data > at) on_hole(at - offset, data - at);
-    if (data == end) break;
-    const off_t after = lseek(fd_.get(), static_cast<off_t>(data), SEEK_HOLE);
-    if (after < 0) return ErrnoError("SEEK_HOLE");
-    const uint64_t hole = std::min(static_cast<uint64_t>(after), end);
-    if (hole <= data) return Truncated();
-    if (!on_data(data - offset, hole - data)) return Truncated();
-    at = hole;
-  }
-  return Status();
-}
-
 Status SegmentFile::Read(uint64_t offset, size_t size, void* out) const {
   auto* const target = static_cast<std::byte*>(out);
   const std::byte* const source = whole_.data() + offset;
@@ -306,7 +284,7 @@ Status SegmentFile::ReadReal(uint64_t offset, size_t size, void* out) const {
   if (offset > bytes_ || size > bytes_ - offset) return Status::Error("read beyond the file");
   const bool whole =
       GuardBus([&] { CopyWords(static_cast<std::byte*>(out), whole_.data() + offset, size); });
-  return whole ? Status() : Truncated();
+  return whole ? Status() : TruncatedSegment();
 }
 
 Result<bool> SegmentFile::EqualsReal(uint64_t offset, size_t size, const void* image) const {
@@ -315,7 +293,7 @@ Result<bool> SegmentFile::EqualsReal(uint64_t offset, size_t size, const void* i
   const bool whole = GuardBus([&] {
     same = EqualWords(static_cast<const std::byte*>(image), whole_.data() + offset, size);
   });
-  if (!whole) return Truncated();
+  if (!whole) return TruncatedSegment();
   return same;
 }
 
@@ -328,7 +306,7 @@ Result<bool> SegmentFile::HasMarks(const std::vector<BlockMark>& marks) const {
       if (!same) break;
     }
   });
-  if (!whole) return Truncated();
+  if (!whole) return TruncatedSegment();
   return same;
 }
 

@@ -114,6 +114,25 @@ class SegmentFile {
   // Whether all blocks still have these heads. Stops at the first that has not.
   proto::Result<bool> HasMarks(const std::vector<BlockMark>& marks) const;
 
+  // The first `bytes` (a multiple of 8) at each of `count` places that are `stride` apart, one
+  // after the other; holes read as zero.
+  proto::Status ReadStrided(uint64_t offset, uint64_t stride, uint32_t count, size_t bytes,
+                            void* out) const;
+
+  // Many times a second, hence without a system call: straight from the pages of header and lanes,
+  // which the agent writes to anyway, so that a hole there costs no memory that it did not cost
+  // before. segment_peek.cc.
+  struct Peek {
+    uint32_t lanes_used = 0;
+    uint32_t slots_used = 0;
+    bool has_requests = false;  // some request began that has not ended
+  };
+  proto::Result<Peek> PeekUse() const;
+  // The in-flight words of the first `lanes` lanes. `*any`: one of them is not 0.
+  proto::Status PeekInFlight(uint32_t lanes, uint64_t* words, bool* any) const;
+  // The thread that owns the lane, or owned it last; 0 unknown.
+  uint32_t PeekOwner(uint32_t lane) const;
+
   proto::Result<uint64_t> LoadControl() const;
   // Opens the next interval, `from` being the one that the caller believes open.
   proto::Status AdvanceInterval();

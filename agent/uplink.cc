@@ -182,6 +182,12 @@ void Uplink::OnFrame(std::string_view bytes, uint64_t now_ns, std::vector<std::s
       if (news > 0) last_progress_ns_ = now_ns;
       return;
     }
+    case proto::MessageType::kLimits: {
+      Result<proto::InFlightLimits> limits = proto::DecodeInFlightLimits(*frame);
+      if (!limits) break;
+      limits_ = std::move(*limits);
+      return;
+    }
     case proto::MessageType::kRefuse: {
       Result<proto::Refuse> refuse = proto::DecodeRefuse(*frame);
       if (!refuse) break;
@@ -197,6 +203,7 @@ void Uplink::OnFrame(std::string_view bytes, uint64_t now_ns, std::vector<std::s
 }
 
 void Uplink::OnWelcome(const proto::Welcome& welcome, uint64_t now_ns) {
+  features_ = welcome.features;
   if (welcome.applied_sequence > 0) {
     counters_.frames_acked += spool_->Acknowledge(welcome.epoch, 1, welcome.applied_sequence);
   }
@@ -204,6 +211,13 @@ void Uplink::OnWelcome(const proto::Welcome& welcome, uint64_t now_ns) {
   state_ = State::kStreaming;
   next_ordinal_ = 0;
   last_progress_ns_ = now_ns;
+}
+
+void Uplink::Offer(proto::InFlight in_flight) {
+  if (!takes_inflight()) return;
+  in_flight.agent = identity_.agent;
+  in_flight.epoch = identity_.epoch;
+  if (Send(proto::EncodeInFlight(in_flight))) ++counters_.inflight_sent;
 }
 
 int Uplink::Greet(uint64_t now_ns, uint64_t now_unix_ns) {

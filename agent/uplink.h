@@ -9,10 +9,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/spool.h"
+#include "proto/inflight.h"
 #include "proto/status.h"
 #include "proto/wire.h"
 
@@ -20,6 +23,7 @@ namespace ringside::agent {
 
 struct UplinkCounters {
   uint64_t greetings = 0;
+  uint64_t inflight_sent = 0;
   uint64_t frames_sent = 0;
   uint64_t frames_resent = 0;
   uint64_t frames_acked = 0;
@@ -40,6 +44,15 @@ class Uplink {
   int Poll(uint64_t now_monotonic_ns, uint64_t now_unix_ns, std::vector<std::string>* notes);
   // Sleeps until something arrives here or on `other_fd` (-1: none), at most that long.
   void Wait(int other_fd, uint64_t timeout_ns);
+
+  // What is in flight goes beside the batches, to an aggregator that takes it: sent at once or not
+  // at all, for the next is newer.
+  bool takes_inflight() const {
+    return state_ == State::kStreaming && (features_ & proto::kTakesInFlight) != 0;
+  }
+  void Offer(proto::InFlight in_flight);
+  // The newest answer to it, once.
+  std::optional<proto::InFlightLimits> TakeLimits() { return std::exchange(limits_, std::nullopt); }
 
   bool streaming() const { return state_ == State::kStreaming; }
   const UplinkCounters& counters() const { return counters_; }
@@ -69,6 +82,8 @@ class Uplink {
   uint64_t last_progress_ns_ = 0;
   uint64_t next_ordinal_ = 0;     // of the next frame to send
   uint64_t highest_ordinal_ = 0;  // ever sent
+  uint64_t features_ = 0;         // of the aggregator, as its last Welcome said
+  std::optional<proto::InFlightLimits> limits_;
   UplinkCounters counters_;
 };
 

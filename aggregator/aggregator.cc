@@ -49,7 +49,9 @@ void LogReport(const ArchiveReport& report, const std::vector<std::string>& note
 class Aggregator::Impl {
  public:
   Impl(AggregatorConfig config, DataDirectory data)
-      : config_(std::move(config)), data_(std::move(data)) {}
+      : config_(std::move(config)),
+        data_(std::move(data)),
+        inflight_(&store_, config_.stuck_factor) {}
   ~Impl() { Stop(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -77,6 +79,7 @@ class Aggregator::Impl {
   const DataDirectory data_;
   Store store_;
   Ledger ledger_;
+  InFlightBoard inflight_;
   ArchiveReport report_;
   std::unique_ptr<AlertEngine> alerts_;
   std::unique_ptr<Receiver> receiver_;
@@ -112,6 +115,7 @@ proto::Status Aggregator::Impl::StartHttp() {
   sources.store = &store_;
   sources.ledger = &ledger_;
   sources.alerts = alerts_.get();
+  sources.inflight = &inflight_;
   sources.ready = [this] { return Ready(); };
   sources.intake = [this]() -> std::optional<IntakeCounters> {
     // SYNC replayed (reader)
@@ -148,8 +152,12 @@ proto::Status Aggregator::Impl::OpenArchive() {
   applied.CloseIdle(now);
   archive_.emplace(ArchiveWriterOptions{data_.archive(), config_.rotate_bytes}, *position);
   if (proto::Status opened = archive_->Open(applied, now); !opened.ok()) return opened;
-  intake_.emplace(receiver_.get(), &*archive_, std::move(applied),
-                  [this](const proto::Batch& batch) { Merge(batch); });
+  intake_.emplace(
+      receiver_.get(), &*archive_, std::move(applied),
+      [this](const proto::Batch& batch) { Merge(batch); },
+      [this](proto::InFlight in_flight, uint64_t now_unix_ns) {
+        return inflight_.Take(std::move(in_flight), now_unix_ns);
+      });
   // SYNC replayed (writer)
   is_replayed_.store(true, std::memory_order_release);
   return {};

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "aggregator/archive_reader.h"
+#include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
 #include "aggregator/store.h"
@@ -26,6 +27,8 @@ struct AggregatorConfig {
   std::string http = "127.0.0.1:7751";          // port 0: any free one; empty: no HTTP
   std::string rules_file;                       // empty: no alerts
   uint64_t rotate_bytes = uint64_t{64} << 20;
+  // An operation in flight is stuck when it is so many times older than its 99th percentile.
+  double stuck_factor = InFlightBoard::kDefaultStuckFactor;
 };
 
 class Aggregator {

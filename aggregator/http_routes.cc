@@ -10,6 +10,7 @@
 
 #include "aggregator/alerts.h"
 #include "aggregator/http_target.h"
+#include "aggregator/inflight_board.h"
 #include "aggregator/ledger.h"
 #include "aggregator/metrics_page.h"
 #include "aggregator/query.h"
@@ -72,6 +73,13 @@ HttpResponse RespondMetrics(const HttpSources& sources, const Target& /*target*/
   return {200, proto::MetricsText::kContentType, MetricsPage(sources.ledger, intake), ""};
 }
 
+HttpResponse RespondInFlight(const HttpSources& sources, const Target& target) {
+  if (sources.inflight == nullptr) return ErrorResponse(404, "this server hears of no workers");
+  const proto::Result<InFlightRequest> request = ParseInFlightRequest(target.parameters);
+  if (!request) return ErrorResponse(400, request.message());
+  return JsonResponse(200, sources.inflight->Answer(*request, Now(sources)));
+}
+
 HttpResponse RespondHealth(const HttpSources& /*sources*/, const Target& /*target*/) {
   return JsonResponse(200, Json{{"status", "ok"}});
 }
@@ -91,10 +99,11 @@ struct Route {
   const char* what;
 };
 
-constexpr std::array<Route, 8> kRoutes = {{
+constexpr std::array<Route, 9> kRoutes = {{
     {"/", RespondIndex, false, "this page"},
     {"/api/v1/query", RespondQuery, true, "statistics of operations, values and machine samples"},
     {"/api/v1/report", RespondReport, true, "time shares, bottlenecks and the last requests"},
+    {"/api/v1/inflight", RespondInFlight, true, "what every worker is doing now"},
     {"/api/v1/ledger", RespondLedger, false, "proof that every sample is accounted for"},
     {"/api/v1/alerts", RespondAlerts, false, "rules, and what is pending or firing"},
     {"/metrics", RespondMetrics, false, "the ledger and our own counters, for Prometheus"},

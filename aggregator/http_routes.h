@@ -13,16 +13,18 @@
 namespace ringside::aggregator {
 
 class AlertEngine;
+class InFlightBoard;
 class Ledger;
 struct IntakeCounters;
 class Store;
 
-// What the server answers from. `store` must be there; without `ledger` or `alerts` their paths
-// are not found; without `ready` the server is always ready.
+// What the server answers from. `store` must be there; without `ledger`, `alerts` or `inflight`
+// their paths are not found; without `ready` the server is always ready.
 struct HttpSources {
   const Store* store = nullptr;
   const Ledger* ledger = nullptr;
   const AlertEngine* alerts = nullptr;
+  const InFlightBoard* inflight = nullptr;
   std::function<proto::Status()> ready;
   std::function<uint64_t()> now_unix_ns;  // empty: the system's clock
   // What the intake counted; nothing while the archive is still being read.

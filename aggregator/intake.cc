@@ -34,10 +34,12 @@ std::string Named(const proto::BatchId& id) {
 
 }  // namespace
 
-Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge)
+Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
+               TakeInFlight take_inflight)
     : receiver_(receiver),
       archive_(archive),
       merge_(std::move(merge)),
+      take_inflight_(std::move(take_inflight)),
       applied_(std::move(applied)) {}
 
 proto::Status Intake::status() const {
@@ -74,6 +76,8 @@ void Intake::Handle(const Arrival& arrival) {
       return HandleHello(arrival, *frame);
     case proto::MessageType::kBatch:
       return HandleBatch(arrival, *frame);
+    case proto::MessageType::kInFlight:
+      return HandleInFlight(arrival, *frame);
     default:
       return HandleBadFrame(arrival, "a type that agents do not send");
   }
@@ -111,7 +115,18 @@ void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) 
   welcome.epoch = hello->epoch;
   welcome.applied_sequence = applied_.Contiguous(hello->agent, hello->epoch);
   welcome.software_version = proto::kVersion;
+  welcome.features = proto::kTakesInFlight;
   receiver_->Send(arrival.route, proto::EncodeWelcome(hello->agent, welcome));
+}
+
+// Lost or unreadable: the next one comes within a second.
+void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& frame) {
+  proto::Result<proto::InFlight> in_flight = proto::DecodeInFlight(frame);
+  if (!in_flight.ok()) return HandleBadFrame(arrival, in_flight.message());
+  ++counters_.inflight;
+  const proto::Uuid agent = in_flight->agent;
+  const proto::InFlightLimits limits = take_inflight_(std::move(*in_flight), now_unix_ns_);
+  receiver_->Send(arrival.route, proto::EncodeInFlightLimits(agent, limits));
 }
 
 void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) {

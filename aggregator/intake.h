@@ -23,6 +23,7 @@
 #include "aggregator/log_limit.h"
 #include "aggregator/receiver.h"
 #include "proto/batch.h"
+#include "proto/inflight.h"
 #include "proto/status.h"
 #include "proto/wire.h"
 
@@ -32,6 +33,7 @@ struct IntakeCounters {
   uint64_t batches = 0;     // applied
   uint64_t duplicates = 0;  // acknowledged again
   uint64_t hellos = 0;
+  uint64_t inflight = 0;
   uint64_t refused = 0;     // answered with a reason
   uint64_t bad_frames = 0;  // not ours, damaged: dropped without an answer
   uint64_t failed_commits = 0;
@@ -46,7 +48,11 @@ class Intake {
   // Called for each batch once it is durable and acknowledged.
   using Merge = std::function<void(const proto::Batch&)>;
 
-  Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge);
+  // Called for what agents say is in flight; the answer goes back.
+  using TakeInFlight = std::function<proto::InFlightLimits(proto::InFlight, uint64_t now_unix_ns)>;
+
+  Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
+         TakeInFlight take_inflight);
 
   // One turn; never waits. Returns how many frames it handled.
   int DoWork(uint64_t now_unix_ns);
@@ -66,6 +72,7 @@ class Intake {
   void HandleBadFrame(const Arrival& arrival, const std::string& why);
   void AddToGroup(const Arrival& arrival, proto::Batch batch);
   void HandleHello(const Arrival& arrival, const proto::FrameView& frame);
+  void HandleInFlight(const Arrival& arrival, const proto::FrameView& frame);
   void HandleBatch(const Arrival& arrival, const proto::FrameView& frame);
   void Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason);
   bool CommitGroup();
@@ -76,6 +83,7 @@ class Intake {
   Receiver* const receiver_;
   ArchiveWriter* const archive_;
   const Merge merge_;
+  const TakeInFlight take_inflight_;
   AppliedSets applied_;
   std::vector<proto::Batch> group_;  // not durable yet
   AppliedSets in_group_;

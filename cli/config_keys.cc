@@ -1,5 +1,7 @@
 // The table of all keys: name, type, where the value goes.
+#include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <initializer_list>
 #include <utility>
 
@@ -95,6 +97,33 @@ ConfigKey BytesKey(std::string path, uint64_t smallest, Get get) {
   return key;
 }
 
+template <typename Get>
+ConfigKey NumberKey(std::string path, double least, double most, Get get) {
+  const auto write = [](double number) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.15g", number);
+    return std::string(text);
+  };
+  ConfigKey key;
+  key.path = std::move(path);
+  key.show = [get, write](const DaemonConfig& config) {
+    return write(get(const_cast<DaemonConfig&>(config)));
+  };
+  key.set = [get, write, least, most](const std::string& text, DaemonConfig* config) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    // Not a number is in no range.
+    if (error != std::errc() || end != text.data() + text.size() ||
+        !(number >= least && number <= most)) {
+      return Status::Error("expected a number from " + write(least) + " to " + write(most) +
+                           ", not \"" + text.substr(0, 64) + "\"");
+    }
+    get(*config) = number;
+    return Status();
+  };
+  return key;
+}
+
 void AddSampler(std::vector<ConfigKey>* keys, const std::string& name,
                 SamplerSetting SamplersConfig::*setting) {
   keys->push_back(
@@ -126,13 +155,19 @@ std::vector<ConfigKey> MakeKeys() {
   keys.back().reloads = false;
   text("agent.host", [](DaemonConfig& c) -> Text { return c.agent.host; });
   text("agent.metrics", [](DaemonConfig& c) -> Text { return c.agent.metrics; });
+  keys.push_back(NumberKey("agent.inflight_hz", 0, kMostInflightHz,
+                           [](DaemonConfig& c) -> double& { return c.agent.inflight_hz; }));
   keys.push_back(BytesKey("agent.spool_limit", kSmallestSpool,
                           [](DaemonConfig& c) -> uint64_t& { return c.agent.spool_limit_bytes; }));
   text("agent.state", [](DaemonConfig& c) -> Text { return c.agent.state; });
+  text("agent.statsd", [](DaemonConfig& c) -> Text { return c.agent.statsd; });
+  text("agent.statsd_socket", [](DaemonConfig& c) -> Text { return c.agent.statsd_socket; });
   text("aggregator.data", [](DaemonConfig& c) -> Text { return c.aggregator.data; });
   text("aggregator.http", [](DaemonConfig& c) -> Text { return c.aggregator.http; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
   text("aggregator.rules", [](DaemonConfig& c) -> Text { return c.aggregator.rules; });
+  keys.push_back(NumberKey("aggregator.stuck_factor", kLeastStuckFactor, kMostStuckFactor,
+                           [](DaemonConfig& c) -> double& { return c.aggregator.stuck_factor; }));
   AddSampler(&keys, "host", &SamplersConfig::host);
   AddSampler(&keys, "process", &SamplersConfig::process);
   keys.push_back(SwitchKey("samplers.process.command_line",

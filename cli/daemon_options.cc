@@ -58,6 +58,14 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
       "Data directory, with the archive (default: $XDG_STATE_HOME/ringside, else "
       "~/.local/state/ringside)");
   add("--rules", "aggregator.rules", &options->rules, "FILE", "Alert rules (YAML)");
+  CLI::Option* const factor =
+      command
+          ->add_option("--stuck-factor", options->stuck_factor,
+                       "What is in flight for so many times its p99 is called stuck")
+          ->type_name("K")
+          ->check(CLI::Range(kLeastStuckFactor, kMostStuckFactor))
+          ->capture_default_str();
+  flags->overrides.emplace_back(factor, "aggregator.stuck_factor");
 }
 
 void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags) {
@@ -94,6 +102,18 @@ void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* fl
           ->type_name("SIZE")
           ->default_str("1GiB");
   flags->overrides.emplace_back(spool_limit, "agent.spool_limit");
+  add("--statsd", "agent.statsd", &options->statsd, "HOST:PORT",
+      "Takes StatsD and DogStatsD lines by UDP there; loopback only (default: none)");
+  add("--statsd-socket", "agent.statsd_socket", &options->statsd_socket, "PATH",
+      "The same by UNIX datagrams (default: none)");
+  CLI::Option* const looks =
+      command
+          ->add_option("--inflight-hz", options->inflight_hz,
+                       "Looks a second at what every worker is doing (0: none)")
+          ->type_name("HZ")
+          ->check(CLI::Range(0.0, kMostInflightHz))
+          ->capture_default_str();
+  flags->overrides.emplace_back(looks, "agent.inflight_hz");
 }
 
 std::string DefaultDataDirectory() {

@@ -21,11 +21,16 @@ inline constexpr const char* kDefaultListen = "tcp://127.0.0.1:7750";
 inline constexpr const char* kDefaultHttp = "127.0.0.1:7751";
 inline constexpr const char* kDefaultMetrics = "127.0.0.1:7752";
 
+inline constexpr double kLeastStuckFactor = 1;
+inline constexpr double kMostStuckFactor = 1e6;
+inline constexpr double kMostInflightHz = 100;
+
 struct AggregatorOptions {
   std::string listen = kDefaultListen;
   std::string http = kDefaultHttp;
   std::string data;   // empty: DefaultDataDirectory()
   std::string rules;  // empty: none
+  double stuck_factor = 10;
 };
 
 struct AgentOptions {
@@ -40,6 +45,9 @@ struct AgentOptions {
   agent::SamplersConfig samplers;
   // A worker that cannot be seen counts as dead after this long without change.
   std::chrono::milliseconds hidden_grace = std::chrono::minutes(10);
+  std::string statsd;         // HOST:PORT of UDP; empty: none
+  std::string statsd_socket;  // path of a UNIX datagram socket; empty: none
+  double inflight_hz = 20;    // looks a second at what workers are doing; 0: none
   // Nobody but this process's children uses the directory: who cannot be seen is not there.
   bool is_private = false;
 };

@@ -6,6 +6,7 @@
 
 #include "aggregator/archive_reader.h"
 #include "aggregator/http_target.h"
+#include "aggregator/inflight_board.h"
 #include "aggregator/ledger.h"
 #include "aggregator/report.h"
 #include "aggregator/store.h"
@@ -27,6 +28,8 @@ const char* PathOf(Question question) {
       return "/api/v1/query";
     case Question::kReport:
       return "/api/v1/report";
+    case Question::kInFlight:
+      return "/api/v1/inflight";
     case Question::kLedger:
       break;
   }
@@ -103,6 +106,8 @@ proto::Status CheckParameters(Question question, const Parameters& parameters) {
       return aggregator::ParseQueryRequest(parameters).status();
     case Question::kReport:
       return aggregator::ParseReportRequest(parameters).status();
+    case Question::kInFlight:
+      return aggregator::ParseInFlightRequest(parameters).status();
     case Question::kLedger:
       break;
   }

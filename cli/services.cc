@@ -23,6 +23,7 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   config.listen = options.listen;
   config.http = options.http;
   config.rules_file = options.rules;
+  config.stuck_factor = options.stuck_factor;
   auto started = aggregator::Aggregator::Start(std::move(config));
   if (!started.ok()) {
     return started.status();
@@ -71,6 +72,10 @@ proto::Status AgentService::Start(const AgentOptions& options) {
     return owners.status();
   }
   config.owners = *owners;
+  config.statsd = {options.statsd, options.statsd_socket};
+  constexpr double kSecondMs = 1000;
+  config.inflight_interval = std::chrono::milliseconds(
+      options.inflight_hz > 0 ? static_cast<int64_t>(kSecondMs / options.inflight_hz) : 0);
   if (options.is_private) {
     config.hidden_grace = std::chrono::seconds(0);
   }

@@ -5,6 +5,7 @@
 #include "probe/record.h"
 #include "probe/segment_series.h"
 #include "probe/series_registry.h"
+#include "proto/inflight_word.h"
 
 namespace ringside::probe {
 namespace {
@@ -25,11 +26,6 @@ TimerState& StateOf(ringside_timer* timer) noexcept {
 
 constexpr uint64_t kUnattached = 1;
 
-// series << 40 | low 40 bits of (ticks >> 8)
-uint64_t InFlightWord(uint32_t series, uint64_t ticks) noexcept {
-  return uint64_t{series} << 40 | ((ticks >> 8) & ((uint64_t{1} << 40) - 1));
-}
-
 using ReadClock = uint64_t();
 
 // The clock is read last: what comes before is not part of what is timed.
@@ -39,7 +35,7 @@ template <ReadClock kRead>
   state.attachment = lane.attachment;
   state.saved_in_flight = lane.shared->in_flight.load(std::memory_order_relaxed);
   const uint64_t ticks = kRead();
-  lane.shared->in_flight.store(InFlightWord(series, ticks), std::memory_order_relaxed);
+  lane.shared->in_flight.store(proto::InFlightWord(series, ticks), std::memory_order_relaxed);
   state.start_ticks = ticks;
 }
 

@@ -28,6 +28,7 @@ struct Welcome {
   uint64_t epoch = 0;             // of the Hello that is answered
   uint64_t applied_sequence = 0;  // all up to this one are durable (0: none)
   std::string software_version;
+  uint64_t features = 0;  // kTakesInFlight; 0 from wire 1.0
 };
 
 struct Refuse {

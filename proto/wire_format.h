@@ -1,7 +1,8 @@
 // The wire between agent (DEALER) and aggregator (ROUTER): one ZeroMQ part a message, a fixed
 // little-endian header, then msgpack. docs/wire.md.
 //
-//   agent -> aggregator: kHello, kBatch        aggregator -> agent: kWelcome, kRefuse, kAck
+//   agent -> aggregator: kHello, kBatch, kInFlight
+//   aggregator -> agent: kWelcome, kRefuse, kAck, kLimits
 //
 // kAck comes only after the batch is durable. A batch once handed to a socket is immutable.
 #ifndef RINGSIDE_PROTO_WIRE_FORMAT_H_
@@ -14,7 +15,7 @@ namespace ringside::proto {
 
 inline constexpr uint32_t kWireMagic = 0x31575352;  // "RSW1"
 inline constexpr uint16_t kWireMajor = 1;           // another major: refused, naming both
-inline constexpr uint16_t kWireMinor = 0;           // trailing array elements may be added
+inline constexpr uint16_t kWireMinor = 1;           // adds trailing array elements, message types
 
 enum class MessageType : uint16_t {
   kHello = 1,    // Hello
@@ -22,7 +23,14 @@ enum class MessageType : uint16_t {
   kRefuse = 3,   // Refuse
   kBatch = 4,    // Batch; the header's sequence is the batch's
   kAck = 5,      // Ack
+  // Since 1.1, and only between those that say so in Welcome::features. Neither is acknowledged,
+  // spooled or archived; what is lost is replaced by the next.
+  kInFlight = 6,  // InFlight (inflight.h)
+  kLimits = 7,    // InFlightLimits
 };
+
+// Welcome::features: the aggregator takes kInFlight and answers kLimits.
+inline constexpr uint64_t kTakesInFlight = 1;
 
 struct WireHeader {
   uint32_t magic;

@@ -6,7 +6,7 @@
 #include "proto/checksum.h"
 #include "proto/msgpack_cursor.h"
 #include "proto/wire.h"
-#include "proto/wire_limits.h"
+#include "proto/wire_fields.h"
 
 namespace ringside::proto {
 namespace {
@@ -16,60 +16,6 @@ T LittleEndian(std::string_view bytes, size_t offset) {
   uint64_t value = 0;
   for (size_t i = sizeof(T); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[offset + i]);
   return static_cast<T>(value);
-}
-
-std::string NameOf(MessageType type) {
-  switch (type) {
-    case MessageType::kHello:
-      return "hello";
-    case MessageType::kWelcome:
-      return "welcome";
-    case MessageType::kRefuse:
-      return "refuse";
-    case MessageType::kBatch:
-      return "batch";
-    case MessageType::kAck:
-      return "ack";
-  }
-  return "type " + std::to_string(static_cast<int>(type));
-}
-
-Status Expect(const FrameView& frame, MessageType type) {
-  if (frame.header.type == type) return Status();
-  return Status::Error("frame: expected " + NameOf(type) + ", found " + NameOf(frame.header.type));
-}
-
-// The one value that the payload is must end where the payload ends.
-Status Finish(MsgpackCursor* cursor, const char* what) {
-  if (cursor->ok() && cursor->Remaining() != 0) {
-    cursor->Fail(what, std::to_string(cursor->Remaining()) + " trailing bytes");
-  }
-  return cursor->status();
-}
-
-Uuid ReadUuid(MsgpackCursor* cursor, const char* field) {
-  Uuid uuid;
-  const std::string_view bytes = cursor->ReadBinary(field, uuid.bytes.size());
-  if (!cursor->ok()) return uuid;
-  if (bytes.size() != uuid.bytes.size()) {
-    cursor->Fail(field, std::to_string(bytes.size()) + " bytes instead of 16");
-    return uuid;
-  }
-  std::memcpy(uuid.bytes.data(), bytes.data(), bytes.size());
-  return uuid;
-}
-
-std::string ReadText(MsgpackCursor* cursor, const char* field) {
-  return std::string(cursor->ReadString(field, kMaxTextBytes));
-}
-
-// The identity stands in the payload too, where the checksum covers it.
-void ExpectIdentity(const WireHeader& header, const Uuid& agent, uint64_t epoch, uint64_t sequence,
-                    MsgpackCursor* cursor) {
-  if (!cursor->ok()) return;
-  const bool same = std::memcmp(header.agent, agent.bytes.data(), agent.bytes.size()) == 0 &&
-                    header.epoch == epoch && header.sequence == sequence;
-  if (!same) cursor->Fail("frame", "header and payload name different identities");
 }
 
 }  // namespace
@@ -139,7 +85,8 @@ Result<Welcome> DecodeWelcome(const FrameView& frame) {
   welcome.epoch = cursor.ReadUnsigned("welcome.epoch");
   welcome.applied_sequence = cursor.ReadUnsigned("welcome.applied_sequence");
   welcome.software_version = ReadText(&cursor, "welcome.software_version");
-  cursor.SkipExtra("welcome", extra);
+  if (extra > 0) welcome.features = cursor.ReadUnsigned("welcome.features");
+  cursor.SkipExtra("welcome", extra > 0 ? extra - 1 : 0);
   if (Status status = Finish(&cursor, "welcome"); !status) return status;
   return welcome;
 }

@@ -9,89 +9,13 @@
 #include <utility>
 #include <variant>
 
-#include <msgpack/pack.hpp>
-
-#include "proto/checksum.h"
 #include "proto/segment_format.h"
 #include "proto/wire.h"
 #include "proto/wire_limits.h"
+#include "proto/wire_payload.h"
 
 namespace ringside::proto {
 namespace {
-
-// Where msgpack-c's packer writes to.
-struct StringSink {
-  std::string* out;
-  void write(const char* data, size_t size) {
-    out->append(data, size);
-  }  // NOLINT: the name it asks
-};
-using Packer = msgpack::packer<StringSink>;
-
-// Bytes, and a packer that appends to them.
-class Payload {
- public:
-  Payload() = default;
-  Payload(const Payload&) = delete;
-  Payload& operator=(const Payload&) = delete;
-
-  Packer* packer() { return &packer_; }
-  Packer* operator->() { return &packer_; }
-  std::string& bytes() { return bytes_; }
-
- private:
-  std::string bytes_;
-  StringSink sink_{&bytes_};
-  Packer packer_{sink_};
-};
-
-template <typename T>
-void PutLittleEndian(T value, std::string* out) {
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    out->push_back(static_cast<char>(static_cast<uint64_t>(value) >> (8 * i)));
-  }
-}
-
-std::string Frame(MessageType type, const Uuid& agent, uint64_t epoch, uint64_t sequence,
-                  std::string_view payload) {
-  std::string frame;
-  frame.reserve(sizeof(WireHeader) + payload.size());
-  PutLittleEndian(kWireMagic, &frame);
-  PutLittleEndian(kWireMajor, &frame);
-  PutLittleEndian(kWireMinor, &frame);
-  PutLittleEndian(static_cast<uint16_t>(type), &frame);
-  PutLittleEndian(uint16_t{0}, &frame);
-  PutLittleEndian(static_cast<uint32_t>(payload.size()), &frame);
-  PutLittleEndian(Checksum(payload), &frame);
-  frame.append(reinterpret_cast<const char*>(agent.bytes.data()), agent.bytes.size());
-  PutLittleEndian(epoch, &frame);
-  PutLittleEndian(sequence, &frame);
-  frame.append(payload);
-  return frame;
-}
-
-// Cut between two UTF-8 characters.
-std::string_view Cut(std::string_view text, size_t most) {
-  if (text.size() <= most) return text;
-  size_t end = most;
-  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
-void PackText(std::string_view text, Packer* packer) {
-  const std::string_view cut = Cut(text, kMaxTextBytes);
-  packer->pack_str(static_cast<uint32_t>(cut.size()));
-  packer->pack_str_body(cut.data(), static_cast<uint32_t>(cut.size()));
-}
-
-void PackBinary(std::string_view bytes, Packer* packer) {
-  packer->pack_bin(static_cast<uint32_t>(bytes.size()));
-  packer->pack_bin_body(bytes.data(), static_cast<uint32_t>(bytes.size()));
-}
-
-void PackUuid(const Uuid& uuid, Packer* packer) {
-  PackBinary({reinterpret_cast<const char*>(uuid.bytes.data()), uuid.bytes.size()}, packer);
-}
 
 void PackSum(Int128 sum, Packer* packer) {
   const auto low = static_cast<uint64_t>(sum);
@@ -104,29 +28,6 @@ void PackSum(Int128 sum, Packer* packer) {
   PutLittleEndian(low, &bytes);
   PutLittleEndian(high, &bytes);
   PackBinary(bytes, packer);
-}
-
-// What the reader accepts: few labels, short keys, in rising order.
-bool AreSendable(const LabelList& labels) {
-  if (labels.size() > kMaxLabels) return false;
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i].first.size() > kMaxLabelKeyBytes) return false;
-    if (i > 0 && labels[i - 1].first >= labels[i].first) return false;
-  }
-  return true;
-}
-
-// A batch that the aggregator cannot read would be sent for ever: what a caller got wrong costs a
-// label, not the batch.
-LabelList MakeSendable(LabelList labels) {
-  const auto too_long = [](const auto& label) { return label.first.size() > kMaxLabelKeyBytes; };
-  labels.erase(std::remove_if(labels.begin(), labels.end(), too_long), labels.end());
-  std::stable_sort(labels.begin(), labels.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  const auto same_key = [](const auto& a, const auto& b) { return a.first == b.first; };
-  labels.erase(std::unique(labels.begin(), labels.end(), same_key), labels.end());
-  if (labels.size() > kMaxLabels) labels.resize(kMaxLabels);
-  return labels;
 }
 
 // Packs one batch. Strings go into a table, in the order of their first use; rows hold their
@@ -178,16 +79,8 @@ class BatchPacker {
     PackInterned(key.error_type, kMaxErrorTypeBytes);
     PackInterned(key.unit, kMaxUnitBytes);
     rows_->pack_int8(key.resolution);
-    PackBool(key.is_signed);
+    PackBool(key.is_signed, rows_.packer());
     PackLabels(key.labels);
-  }
-
-  void PackBool(bool value) {
-    if (value) {
-      rows_->pack_true();
-    } else {
-      rows_->pack_false();
-    }
   }
 
   void PackSeries(const SeriesDelta& series) {
@@ -218,7 +111,7 @@ class BatchPacker {
 
   void PackAttribute(const std::string& value) { PackText(value, rows_.packer()); }
   void PackAttribute(int64_t value) { rows_->pack_int64(value); }
-  void PackAttribute(bool value) { PackBool(value); }
+  void PackAttribute(bool value) { PackBool(value, rows_.packer()); }
   // By hand: the packer's own pack_double() turns 2.0 into the integer 2.
   void PackDouble(double value) {
     uint64_t bits = 0;
@@ -298,8 +191,8 @@ class BatchPacker {
     PackInterned(producer.instance, kMaxTextBytes);
     PackLabels(producer.labels);
     rows_->pack_uint64(producer.started_unix_ns);
-    PackBool(producer.is_agent);
-    PackBool(producer.is_final);
+    PackBool(producer.is_agent, rows_.packer());
+    PackBool(producer.is_final, rows_.packer());
     PackInterned(producer.quarantine, kMaxTextBytes);
     PackTotals(producer.totals);
     rows_->pack_array(static_cast<uint32_t>(producer.series.size()));
@@ -334,10 +227,11 @@ std::string EncodeHello(const Hello& hello) {
 
 std::string EncodeWelcome(const Uuid& agent, const Welcome& welcome) {
   Payload payload;
-  payload->pack_array(3);
+  payload->pack_array(4);
   payload->pack_uint64(welcome.epoch);
   payload->pack_uint64(welcome.applied_sequence);
   PackText(welcome.software_version, payload.packer());
+  payload->pack_uint64(welcome.features);
   return Frame(MessageType::kWelcome, agent, welcome.epoch, 0, payload.bytes());
 }
 

@@ -5,6 +5,7 @@
 
 #include <zmq.h>
 
+#include "proto/inflight.h"
 #include "proto/wire.h"
 
 namespace ringside::agent {
@@ -83,7 +84,14 @@ void Collector::Answer(void* socket, const std::string& peer, const std::string&
     welcome.epoch = hello->epoch;
     welcome.applied_sequence = said_applied_;
     welcome.software_version = "test";
+    welcome.features = takes_inflight_ ? proto::kTakesInFlight : 0;
     Send(socket, peer, proto::EncodeWelcome(agent, welcome));
+    return;
+  }
+  if (frame->header.type == proto::MessageType::kInFlight) {
+    ++inflight_;
+    const proto::InFlightLimits limits{frame->header.epoch, {{"stuck", 1, 2}}};
+    Send(socket, peer, proto::EncodeInFlightLimits(agent, limits));
     return;
   }
   if (swallow_ > 0) {

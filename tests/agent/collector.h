@@ -37,6 +37,10 @@ class Collector {
   void Refuse(std::string reason);
   // Bytes that are no frame go to the agent before each answer.
   void Babble(bool on) { babble_ = on; }
+  // From its next Welcome on it says that it takes what is in flight, as wire 1.0 does not.
+  void TakeInFlight() { takes_inflight_ = true; }
+  // Messages of what is in flight, taken or not.
+  int inflight() const { return inflight_; }
   // What a Welcome says is durable.
   void SayApplied(uint64_t sequence) { said_applied_ = sequence; }
 
@@ -60,6 +64,8 @@ class Collector {
   std::atomic<int> swallow_{0};
   std::atomic<bool> babble_{false};
   std::atomic<uint64_t> said_applied_{0};
+  std::atomic<bool> takes_inflight_{false};
+  std::atomic<int> inflight_{0};
   std::atomic<int> changed_{0};
   std::atomic<int> repeated_{0};
   std::atomic<int> greetings_{0};

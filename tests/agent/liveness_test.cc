@@ -119,7 +119,7 @@ TEST_F(LivenessTest, Aborted_AnEntryThatNobodyFinishedDoesNotHideTheRest) {
   producer_.Die();
   CloseIntervals(2);
   ASSERT_EQ(Requests().size(), 1u);
-  EXPECT_EQ(Requests()[0].attributes.size(), 2u);
+  EXPECT_EQ(Requests()[0].attributes.size(), 3u);
 }
 
 TEST_F(LivenessTest, Stop_FoldsADeadProducerWithoutWaiting) {

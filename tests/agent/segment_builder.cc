@@ -419,6 +419,7 @@ void SegmentBuilder::OpenRequest(uint32_t slot_index, uint32_t index, uint64_t s
   s.lifecycle.store(uint64_t{1} << proto::kSlotGenerationShift | proto::kSlotOpen,
                     std::memory_order_release);
   if (header()->slots_used.load() <= slot_index) header()->slots_used.store(slot_index + 1);
+  header()->requests_started.fetch_add(1);
 }
 
 }  // namespace ringside::agent

@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include "proto/inflight_word.h"
 #include "tests/agent/agent_fixture.h"
 #include "tests/agent/collector.h"
 
@@ -91,6 +92,30 @@ TEST_F(UplinkTest, Resend_WhatWasNotAcknowledgedUntilItIs) {
   EXPECT_EQ(Count(), 5u);
   EXPECT_GT(agent_->counters().uplink.frames_resent, 0u);
   EXPECT_EQ(collector_.changed(), 0) << "a batch once sent never changes";
+}
+
+TEST_F(UplinkTest, InFlight_IsNotSentToWhoDoesNotTakeIt) {
+  collector_.Start();
+  StartAgent(Connected());
+  ASSERT_TRUE(RunUntil([&] { return collector_.Batches().size() >= 5; }));
+  EXPECT_EQ(agent_->counters().uplink.inflight_sent, 0u);
+  EXPECT_EQ(collector_.inflight(), 0);
+}
+
+TEST_F(UplinkTest, InFlight_OnceASecondBesideTheBatchesAndTheLimitsComeBack) {
+  const uint32_t stuck = producer_.AddDuration("stuck");
+  producer_.header()->lanes_used.store(1);
+  collector_.TakeInFlight();
+  collector_.Start();
+  StartAgent(Connected());
+  CloseInterval();
+  producer_.lane(0)->in_flight.store(proto::InFlightWord(stuck, monotonic_ns_));
+  ASSERT_TRUE(RunUntil([&] { return Delivered("operation.inflight.stuck").max == 1; }));
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_GT(collector_.inflight(), 0);
+  EXPECT_LE(agent_->counters().uplink.inflight_sent, agent_->counters().intervals + 2);
+  EXPECT_EQ(collector_.repeated(), 0);
+  EXPECT_EQ(agent_->counters().uplink.bad_frames, 0u);
 }
 
 TEST_F(UplinkTest, Restart_OfTheAggregatorIsNoticedAndSurvived) {

@@ -224,8 +224,8 @@ TEST_F(AggregatorTest, Version_OfAnotherMajorIsRefusedNamingBoth) {
   frame[4] = 9;
   agent_->Send(frame);
   ASSERT_TRUE(Until([&] { return !agent_->refusals().empty(); }));
-  EXPECT_NE(agent_->refusals()[0].find("9.0"), std::string::npos) << agent_->refusals()[0];
-  EXPECT_NE(agent_->refusals()[0].find("1.0"), std::string::npos) << agent_->refusals()[0];
+  EXPECT_NE(agent_->refusals()[0].find("9.1"), std::string::npos) << agent_->refusals()[0];
+  EXPECT_NE(agent_->refusals()[0].find("1.1"), std::string::npos) << agent_->refusals()[0];
   ExpectGoodAgentIsServed();
 }
 

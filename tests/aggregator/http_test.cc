@@ -15,6 +15,7 @@
 #include "aggregator/alerts.h"
 #include "aggregator/http_server.h"
 #include "aggregator/http_target.h"
+#include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
 #include "aggregator/store.h"
@@ -84,6 +85,7 @@ class HttpTest : public testing::Test {
     sources_ = {&store_,
                 &ledger_,
                 alerts_.get(),
+                &inflight_,
                 [this] { return ready_; },
                 [] { return BatchBuilder::Moment(2); },
                 [] {
@@ -122,6 +124,7 @@ class HttpTest : public testing::Test {
 
   Store store_;
   Ledger ledger_;
+  InFlightBoard inflight_{&store_, InFlightBoard::kDefaultStuckFactor};
   std::unique_ptr<AlertEngine> alerts_;
   proto::Status ready_;
   HttpSources sources_;
@@ -144,6 +147,7 @@ TEST_F(HttpTest, Query_IsAnsweredWithTheDecodedParameters) {
 TEST_F(HttpTest, Endpoints_AllAnswer) {
   EXPECT_TRUE(BodyOf(Get("/api/v1/report")).contains("totals"));
   EXPECT_TRUE(BodyOf(Get("/api/v1/ledger")).is_object());
+  EXPECT_TRUE(BodyOf(Get("/api/v1/inflight?name=decode&limit=5"))["rows"].is_array());
   EXPECT_TRUE(BodyOf(Get("/api/v1/alerts"))["alerts"].is_array());
   EXPECT_EQ(BodyOf(Get("/healthz"))["status"], "ok");
   EXPECT_EQ(BodyOf(Get("/readyz"))["status"], "ready");

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "proto/inflight.h"
 #include "proto/wire.h"
 #include "tests/proto/wire_samples.h"
 
@@ -53,6 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Result<Ack> ack = DecodeAck({HeaderOf(MessageType::kAck, 0), bytes});
   if (ack.ok()) Require(ack->first_sequence <= ack->last_sequence);
   static_cast<void>(DecodeWelcome({HeaderOf(MessageType::kWelcome, 0), bytes}).ok());
+  const Result<InFlight> in_flight = DecodeInFlight({HeaderOf(MessageType::kInFlight, 0), bytes});
+  if (in_flight.ok()) Require(DecodeInFlight(*OpenFrame(EncodeInFlight(*in_flight))).ok());
+  static_cast<void>(DecodeInFlightLimits({HeaderOf(MessageType::kLimits, 0), bytes}).ok());
   static_cast<void>(DecodeRefuse({HeaderOf(MessageType::kRefuse, 0), bytes}).ok());
   return 0;
 }

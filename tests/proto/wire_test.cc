@@ -59,12 +59,13 @@ TEST_F(Wire, RoundTrip_OfTheSmallMessages) {
   EXPECT_EQ(hello->boot_id, "boot-1");
   EXPECT_EQ(hello->sent_unix_ns, 1700000000000000000u);
 
-  const std::string welcome_frame = EncodeWelcome(SampleUuid(1), {77, 11, "0.2.0"});
+  const std::string welcome_frame = EncodeWelcome(SampleUuid(1), {77, 11, "0.2.0", kTakesInFlight});
   const Result<Welcome> welcome = DecodeWelcome(*OpenFrame(welcome_frame));
   ASSERT_TRUE(welcome.ok()) << welcome.message();
   EXPECT_EQ(welcome->epoch, 77u);
   EXPECT_EQ(welcome->applied_sequence, 11u);
   EXPECT_EQ(welcome->software_version, "0.2.0");
+  EXPECT_EQ(welcome->features, kTakesInFlight);
 
   const std::string refuse_frame = EncodeRefuse(SampleUuid(1), {"wire 2.0, here 1.0"});
   const Result<Refuse> refuse = DecodeRefuse(*OpenFrame(refuse_frame));
@@ -91,9 +92,21 @@ TEST_F(Wire, Header_HasTheBatchesIdentity) {
   EXPECT_EQ(view->payload.size(), frame.size() - kHeadBytes);
 }
 
+TEST_F(Wire, Golden_AckOf1_0) {
+  const std::string frame = FromHex(
+      "52535731 0100 0000 0500 0000 06000000 5a1b4eaeec6b296d "
+      "0102030405060708090a0b0c0d0e0f10 4d00000000000000 0000000000000000 "
+      "93 4d 03 cd012c");
+  const Result<FrameView> view = OpenFrame(frame);
+  ASSERT_TRUE(view.ok()) << view.message();
+  const Result<Ack> ack = DecodeAck(*view);
+  ASSERT_TRUE(ack.ok()) << ack.message();
+  EXPECT_EQ(ack->last_sequence, 300u);
+}
+
 TEST_F(Wire, Golden_Ack) {
   EXPECT_EQ(ToHex(EncodeAck(SampleUuid(1), {77, 3, 300})),
-            ToHex(FromHex("52535731 0100 0000 0500 0000 06000000 5a1b4eaeec6b296d "
+            ToHex(FromHex("52535731 0100 0100 0500 0000 06000000 5a1b4eaeec6b296d "
                           "0102030405060708090a0b0c0d0e0f10 4d00000000000000 0000000000000000 "
                           "93 4d 03 cd012c")));
 }
@@ -137,14 +150,24 @@ TEST_F(Wire, Evolution_TrailingElementsOfANewerMinorAreIgnored) {
   EXPECT_EQ(ack->last_sequence, 12u);
 }
 
+TEST_F(Wire, Evolution_AWelcomeOf1_0HasNoFeatures) {
+  const std::string frame =
+      Sealed(EncodeWelcome(SampleUuid(1), {77, 11, "0.2.0", 1}).substr(0, kHeadBytes) +
+             FromHex("93 4d 0b a5302e322e30"));
+  const Result<Welcome> welcome = DecodeWelcome(*OpenFrame(frame));
+  ASSERT_TRUE(welcome.ok()) << welcome.message();
+  EXPECT_EQ(welcome->applied_sequence, 11u);
+  EXPECT_EQ(welcome->features, 0u);
+}
+
 TEST_F(Wire, Evolution_AnotherMajorIsRefusedNamingBothVersions) {
   std::string frame = EncodeBatch(SampleBatch());
   frame[4] = 9;
   frame[6] = 3;
-  EXPECT_EQ(OpenFrame(frame).message(), "frame: wire version 9.3, this side speaks 1.0");
+  EXPECT_EQ(OpenFrame(frame).message(), "frame: wire version 9.3, this side speaks 1.1");
   // Also where the other major's header is shorter than ours.
   EXPECT_EQ(OpenFrame(frame.substr(0, 8)).message(),
-            "frame: wire version 9.3, this side speaks 1.0");
+            "frame: wire version 9.3, this side speaks 1.1");
 }
 
 TEST_F(Wire, Evolution_AnotherMinorIsRead) {

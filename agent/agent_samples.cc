@@ -1,0 +1,83 @@
+// What the agent learns between batches of producers - samples of the machine, what is in flight,
+// StatsD lines - and what it says of itself, as its own producer.
+#include <utility>
+
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/control_file.h"
+#include "agent/inflight_watch.h"
+#include "agent/machine_samples.h"
+#include "agent/note_log.h"
+#include "agent/process_list.h"
+#include "agent/producer_set.h"
+#include "agent/sampler.h"
+#include "agent/spool.h"
+
+namespace ringside::agent {
+
+using proto::ProducerDelta;
+
+int Agent::ReceiveStatsd(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (statsd_ == nullptr) return 0;
+  std::string note;
+  const int packets = statsd_->DoWork(now_unix_ns, &note);
+  if (!note.empty()) log_->Warn("statsd", note, now_monotonic_ns);
+  return packets;
+}
+
+int Agent::WatchInFlight(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (uplink_ != nullptr) {
+    if (auto limits = uplink_->TakeLimits(); limits.has_value()) {
+      inflight_->TakeLimits(*limits, now_monotonic_ns);
+    }
+  }
+  if (!inflight_->IsDue(now_monotonic_ns)) return 0;
+  const bool wanted = uplink_ != nullptr && uplink_->takes_inflight();
+  const int work = inflight_->DoWork(producers_->All(), wanted, now_monotonic_ns, now_unix_ns);
+  if (auto message = inflight_->TakeMessage(); message.has_value() && wanted) {
+    message->host = config_.host;
+    uplink_->Offer(std::move(*message));
+  }
+  return work;
+}
+
+ProducerDelta Agent::SampleMachine(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  ProducerDelta self;
+  self.uuid = control_->identity().self;
+  self.pid = static_cast<uint64_t>(getpid());
+  self.service = "ringside-agent";
+  self.instance = InstanceOf(self.pid, self.uuid);
+  self.started_unix_ns = control_->identity().self_started_unix_ns;
+  self.is_agent = true;
+  std::vector<SamplerNote> notes;
+  machine_->Collect(ListProcesses(producers_.get()), now_unix_ns, &notes);
+  for (const SamplerNote& note : notes) {
+    if (note.is_warning) {
+      log_->Warn(note.text, note.text, now_monotonic_ns);
+    } else {
+      log_->Info(note.text);
+    }
+  }
+  self.series = machine_->samples();
+  SampleSelf(now_unix_ns, &self.series);
+  inflight_->AppendSeries(machine_->samples(), now_unix_ns, &self.series);
+  observing_.Append(machine_->samples(), now_unix_ns, &self.series);
+  deaths_.Append(&self.series);
+  self.totals.recorded = control_->self().recorded;
+  for (const proto::SeriesDelta& series : self.series) {
+    self.totals.recorded += series.delta.Count();
+  }
+  return self;
+}
+
+void Agent::SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const {
+  const auto add = [&](const char* path, const char* unit, uint64_t value) {
+    out->push_back(GaugeSample(path, unit, {}, static_cast<int64_t>(value), now_unix_ns));
+  };
+  add("agent.producers", "{producer}", producers_->size());
+  add("agent.quarantined", "{producer}", producers_->Quarantined());
+  add("agent.spool.bytes", "By", spool_->bytes());
+}
+
+}  // namespace ringside::agent

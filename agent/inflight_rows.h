@@ -1,0 +1,21 @@
+// From samples to what people see: the oldest operations and requests in flight, with their names.
+#ifndef RINGSIDE_AGENT_INFLIGHT_ROWS_H_
+#define RINGSIDE_AGENT_INFLIGHT_ROWS_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "agent/inflight_sample.h"
+#include "agent/thread_evidence.h"
+#include "proto/inflight.h"
+
+namespace ringside::agent {
+
+// At most `most`, the oldest first. A request that ended meanwhile is left out. Those that are old
+// come with evidence of what they wait for, within its budget.
+std::vector<proto::InFlightRow> OldestRows(const std::vector<ProducerInFlight>& samples,
+                                           size_t most, ThreadEvidence* evidence);
+
+}  // namespace ringside::agent
+
+#endif  // RINGSIDE_AGENT_INFLIGHT_ROWS_H_

@@ -1,0 +1,95 @@
+#include "agent/inflight_watch.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "agent/inflight_rows.h"
+#include "agent/producer.h"
+
+namespace ringside::agent {
+
+int InFlightWatch::DoWork(const std::vector<Producer*>& producers, bool wants_message,
+                          uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  if (!IsDue(now_monotonic_ns)) return 0;
+  // On schedule, whatever the rounds' own grain; after a pause from now on.
+  next_sample_ns_ += interval_ns_;
+  if (next_sample_ns_ <= now_monotonic_ns) next_sample_ns_ = now_monotonic_ns + interval_ns_;
+  size_t used = 0;
+  for (const Producer* producer : producers) {
+    if (!producer->may_run()) continue;
+    if (used == samples_.size()) samples_.emplace_back();
+    sampler_.Sample(*producer, now_monotonic_ns, now_unix_ns, &samples_[used]);
+    if (!samples_[used].empty()) ++used;
+  }
+  samples_.resize(used);
+  Tally(now_monotonic_ns);
+  cost_.AddLook(samples_, now_monotonic_ns);
+  gpu_.AddLook(samples_);
+  if (wants_message && now_monotonic_ns >= next_message_ns_) {
+    next_message_ns_ = now_monotonic_ns + kMessageEveryNs;
+    message_ = MakeMessage(now_unix_ns);
+  }
+  samples_.clear();  // what it points to may go with its producer
+  return static_cast<int>(used);
+}
+
+void InFlightWatch::Tally(uint64_t now_monotonic_ns) {
+  tally_.BeginSample();
+  const auto add = [&](const std::string& service, const std::string& path, uint64_t age_ns) {
+    tally_.Add(service, path, age_ns, IsStuck(path, age_ns, now_monotonic_ns));
+  };
+  for (const ProducerInFlight& sample : samples_) {
+    const std::string& service = sample.producer->segment().identity().service;
+    for (const OpenOperation& operation : sample.operations) {
+      add(service, operation.series->key.path, operation.age_ns);
+    }
+    for (const OpenRequest& request : sample.requests) {
+      add(service, request.series->key.path, request.age_ns);
+      if (request.stage == nullptr) continue;
+      add(service, request.stage->key.path, request.stage_age_ns);
+    }
+  }
+}
+
+void InFlightWatch::AppendSeries(const std::vector<proto::SeriesDelta>& machine,
+                                 uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const {
+  tally_.Append(now_unix_ns, out);
+  cost_.Append(now_unix_ns, out);
+  gpu_.Append(machine, now_unix_ns, out);
+}
+
+void InFlightWatch::Committed() {
+  tally_.Clear();
+  cost_.Clear();
+  gpu_.Clear();
+}
+
+void InFlightWatch::TakeLimits(const proto::InFlightLimits& limits, uint64_t now_monotonic_ns) {
+  for (auto it = limits_.begin(); it != limits_.end();) {
+    it = it->second.until_ns < now_monotonic_ns ? limits_.erase(it) : std::next(it);
+  }
+  for (const proto::StuckLimit& limit : limits.limits) {
+    if (limits_.size() >= InFlightTally::kMostOperations && limits_.count(limit.path) == 0) break;
+    limits_[limit.path] = {limit.limit_ns, now_monotonic_ns + kLimitLifeNs};
+  }
+}
+
+bool InFlightWatch::IsStuck(const std::string& path, uint64_t age_ns,
+                            uint64_t now_monotonic_ns) const {
+  const auto limit = limits_.find(path);
+  return limit != limits_.end() && limit->second.until_ns >= now_monotonic_ns &&
+         age_ns > limit->second.limit_ns;
+}
+
+proto::InFlight InFlightWatch::MakeMessage(uint64_t now_unix_ns) {
+  proto::InFlight message;
+  message.sampled_unix_ns = now_unix_ns;
+  for (const ProducerInFlight& sample : samples_) {
+    message.operations += sample.operations.size();
+    message.requests += sample.requests.size();
+  }
+  message.rows = OldestRows(samples_, proto::kMaxInFlightRows, &evidence_);
+  return message;
+}
+
+}  // namespace ringside::agent
