@@ -80,6 +80,7 @@ void ProcessSampler::Sample(const SampleContext& context, std::vector<proto::Ser
     SampleStat(visit, *stat, is_known, &seen);
     if (detail_ns != 0 && now >= seen.next_detail_ns) {
       seen.next_detail_ns = now + detail_ns;
+      visit.Gauge("process.threads", "{thread}", stat->threads);
       SampleDetail(visit, &seen);
     }
     if (pss_ns != 0 && now >= seen.next_pss_ns) {
@@ -98,7 +99,6 @@ void ProcessSampler::Sample(const SampleContext& context, std::vector<proto::Ser
 void ProcessSampler::SampleStat(const Visit& visit, const ProcessStat& stat, bool is_known,
                                 Seen* seen) const {
   visit.Gauge("process.rss", "By", stat.rss_pages * PageBytes());
-  visit.Gauge("process.threads", "{thread}", stat.threads);
   const Totals totals = {TickSeconds(stat.user_ticks), TickSeconds(stat.system_ticks),
                          static_cast<int64_t>(stat.minor_faults),
                          static_cast<int64_t>(stat.major_faults)};

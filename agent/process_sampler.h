@@ -1,4 +1,4 @@
-// Each live producer's process: memory, processor time, threads, faults; less often what costs more
+// Each live producer's process: memory, processor time, faults; less often what costs more
 // to read, and the control groups they live in; rarely the proportional memory.
 #ifndef RINGSIDE_AGENT_PROCESS_SAMPLER_H_
 #define RINGSIDE_AGENT_PROCESS_SAMPLER_H_

@@ -18,7 +18,7 @@ struct SamplerSetting {
 
 struct SamplersConfig {
   SamplerSetting host;
-  SamplerSetting process;
+  SamplerSetting process{true, std::chrono::milliseconds(2000)};
   // What costs more per process: its status, open files, command line and control group.
   SamplerSetting process_detail{true, std::chrono::milliseconds(10000)};
   // Proportional memory: reading it holds the process's mmap lock.
