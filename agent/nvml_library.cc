@@ -111,7 +111,7 @@ NvmlLibrary::~NvmlLibrary() {
 std::string NvmlLibrary::ErrorText(int code) const {
   const char* const text =
       functions_.error_string != nullptr ? functions_.error_string(code) : nullptr;
-  const std::string number = "NVML error " + std::to_string(code);
+  std::string number = "NVML error " + std::to_string(code);
   if (text == nullptr) return number;
   return CleanText(std::string_view(text, strnlen(text, kMaxTextBytes)), kMaxTextBytes) + " (" +
          number + ")";
