@@ -9,11 +9,14 @@
 #include <spdlog/spdlog.h>
 
 #include "aggregator/alerts.h"
+#include "aggregator/archive_keeper.h"
 #include "aggregator/archive_repair.h"
+#include "aggregator/archive_replay.h"
 #include "aggregator/archive_writer.h"
 #include "aggregator/data_directory.h"
 #include "aggregator/http_routes.h"
 #include "aggregator/http_server.h"
+#include "aggregator/log_limit.h"
 #include "aggregator/receiver.h"
 #include "proto/tick_clock.h"
 
@@ -42,6 +45,19 @@ void LogReport(const ArchiveReport& report, const std::vector<std::string>& note
       "the chain ({} problems)",
       report.directory, report.batches, report.files.size(), report.corrupt_batches,
       report.skipped_lines, report.chain_breaks, report.problem_count);
+}
+
+// Troubles repeat with every round: at most one line in ten seconds, and none is lost from sight
+// for it, since the next round meets it again.
+ArchiveKeeper::Tell KeeperLog() {
+  return [limit = LogLimit()](bool is_trouble, const std::string& text) mutable {
+    uint64_t suppressed = 0;
+    if (!is_trouble) {
+      spdlog::info("archive: {}", text);
+    } else if (limit.Allow(proto::UnixNs(), &suppressed)) {
+      spdlog::warn("archive: {} ({} more since the last such line)", text, suppressed);
+    }
+  };
 }
 
 }  // namespace
@@ -85,6 +101,7 @@ class Aggregator::Impl {
   std::unique_ptr<Receiver> receiver_;
   std::optional<ArchiveWriter> archive_;
   std::optional<Intake> intake_;
+  std::optional<ArchiveKeeper> keeper_;
   // SYNC replayed: written with release once intake_ is there, read with acquire by HTTP's thread.
   std::atomic<bool> is_replayed_{false};
   std::unique_ptr<HttpServer> http_;
@@ -98,6 +115,7 @@ void Aggregator::Impl::Merge(const proto::Batch& batch) {
 
 // What may be refused comes first: addresses and rules before a long read of the archive.
 proto::Status Aggregator::Impl::Start() {
+  if (proto::Status policy = config_.archive.Check(); !policy.ok()) return policy;
   auto alerts = AlertEngine::Load(config_.rules_file, data_.alerts_file());
   if (!alerts.ok()) return alerts.status();
   alerts_ = std::move(*alerts);
@@ -137,9 +155,11 @@ proto::Status Aggregator::Impl::Ready() const {
 }
 
 proto::Status Aggregator::Impl::Replay() {
-  return ReadArchive(
-      data_.archive(), [this](const proto::Batch& batch) { Merge(batch); }, &report_,
-      [this](const AppliedSets& before) { ledger_.Resume(before); });
+  ReadOptions options;
+  options.view = ArchiveView::kCoarsest;
+  options.timings = false;
+  options.enough_requests = StoreOptions().max_requests;
+  return ReplayArchive(data_.archive(), options, &store_, &ledger_, &report_);
 }
 
 proto::Status Aggregator::Impl::OpenArchive() {
@@ -158,6 +178,8 @@ proto::Status Aggregator::Impl::OpenArchive() {
       [this](proto::InFlight in_flight, uint64_t now_unix_ns) {
         return inflight_.Take(std::move(in_flight), now_unix_ns);
       });
+  keeper_.emplace(data_.archive(), config_.archive, KeeperLog());
+  keeper_->Start(config_.archive_pause_ms);
   // SYNC replayed (writer)
   is_replayed_.store(true, std::memory_order_release);
   return {};
@@ -180,6 +202,7 @@ void Aggregator::Impl::Wait() {
 }
 
 void Aggregator::Impl::Stop() {
+  if (keeper_) keeper_->Stop();
   if (http_ != nullptr) http_->Stop();
   if (receiver_ != nullptr) receiver_->Close();
 }

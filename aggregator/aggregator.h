@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "aggregator/archive_policy.h"
 #include "aggregator/archive_reader.h"
 #include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
@@ -29,6 +30,8 @@ struct AggregatorConfig {
   uint64_t rotate_bytes = uint64_t{64} << 20;
   // An operation in flight is stuck when it is so many times older than its 99th percentile.
   double stuck_factor = InFlightBoard::kDefaultStuckFactor;
+  ArchivePolicy archive;
+  int archive_pause_ms = 10'000;  // between two looks for what is due in the archive
 };
 
 class Aggregator {

@@ -47,6 +47,44 @@ void AppliedSet::Merge(const AppliedSet& other) {
   for (const auto& [first, last] : other.ranges_) AddRange(first, last);
 }
 
+std::vector<std::pair<uint64_t, uint64_t>> AppliedSet::AllRanges() const {
+  std::vector<std::pair<uint64_t, uint64_t>> all(ranges_.begin(), ranges_.end());
+  if (contiguous_ != 0) all.insert(all.begin(), {1, contiguous_});
+  return all;
+}
+
+bool AppliedSet::Includes(const AppliedSet& other) const {
+  for (const auto& [first, last] : other.AllRanges()) {
+    if (last <= contiguous_) continue;
+    auto after = ranges_.upper_bound(first);
+    if (after == ranges_.begin() || std::prev(after)->second < last) return false;
+  }
+  return true;
+}
+
+bool AppliedSet::Overlaps(const AppliedSet& other) const {
+  for (const auto& [first, last] : other.AllRanges()) {
+    if (first <= contiguous_) return true;
+    auto after = ranges_.upper_bound(last);
+    if (after != ranges_.begin() && std::prev(after)->second >= first) return true;
+  }
+  return false;
+}
+
+uint64_t AppliedSet::First() const {
+  if (contiguous_ != 0) return 1;
+  return ranges_.empty() ? 0 : ranges_.begin()->first;
+}
+
+uint64_t AppliedSet::Last() const {
+  return ranges_.empty() ? contiguous_ : ranges_.rbegin()->second;
+}
+
+const AppliedSet* AppliedSets::Find(const proto::Uuid& agent, uint64_t epoch) const {
+  const auto found = entries_.find({agent, epoch});
+  return found == entries_.end() ? nullptr : &found->second.set;
+}
+
 bool AppliedSets::Contains(const proto::BatchId& id) const {
   const auto found = entries_.find({id.agent, id.epoch});
   return found != entries_.end() && found->second.set.Contains(id.sequence);

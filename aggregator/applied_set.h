@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "proto/batch.h"
 #include "proto/uuid.h"
@@ -29,6 +30,14 @@ class AppliedSet {
   bool Add(uint64_t sequence);
   void AddRange(uint64_t first, uint64_t last);
   void Merge(const AppliedSet& other);
+  // Holds all, or any, of the other's.
+  bool Includes(const AppliedSet& other) const;
+  bool Overlaps(const AppliedSet& other) const;
+  // Smallest and largest member; 0 when empty.
+  uint64_t First() const;
+  uint64_t Last() const;
+  // Everything as [first, last], disjoint, rising.
+  std::vector<std::pair<uint64_t, uint64_t>> AllRanges() const;
 
   // 1..Contiguous() are all applied; 0: none.
   uint64_t Contiguous() const { return contiguous_; }
@@ -67,6 +76,8 @@ class AppliedSets {
 
   void Merge(const AppliedSets& other);
   void Restore(const Key& key, const Entry& entry);
+  // The set of an epoch; nullptr: nothing was applied of it.
+  const AppliedSet* Find(const proto::Uuid& agent, uint64_t epoch) const;
   // Forgets epochs that are closed; returns how many.
   size_t CloseIdle(uint64_t now_unix_ns);
 

@@ -43,6 +43,31 @@ void AppendBuckets(std::string_view key, const proto::BucketRange& range, JsonOb
   out->append("]]]");
 }
 
+// [[first,last],...]
+template <typename Ranges>
+void AppendRanges(std::string_view key, const Ranges& ranges, JsonObject* object) {
+  std::string* out = object->Key(key);
+  out->push_back('[');
+  bool is_first = true;
+  for (const auto& [first, last] : ranges) {
+    out->append(is_first ? "[" : ",[");
+    is_first = false;
+    AppendJsonInteger(uint64_t{first}, out);
+    out->push_back(',');
+    AppendJsonInteger(uint64_t{last}, out);
+    out->push_back(']');
+  }
+  out->push_back(']');
+}
+
+void AppendLink(std::string_view key, const ArchiveLink& link, JsonObject* object) {
+  JsonObject place(object->Key(key));
+  place.String("file", link.file);
+  place.Integer("bytes", link.bytes);
+  place.Hex("chain", link.chain);
+  place.Close();
+}
+
 void AppendApplied(const AppliedSets& applied, JsonObject* head) {
   std::string* out = head->Key("applied");
   char separator = '[';
@@ -53,18 +78,7 @@ void AppendApplied(const AppliedSets& applied, JsonObject* head) {
     object.String("agent", proto::ToString(key.first));
     object.Hex("epoch", key.second);
     object.Integer("through", entry.set.Contiguous());
-    object.Key("ranges")->push_back('[');
-    bool is_first = true;
-    for (const auto& [first, last] : entry.set.ranges()) {
-      if (!is_first) out->push_back(',');
-      is_first = false;
-      out->push_back('[');
-      AppendJsonInteger(first, out);
-      out->push_back(',');
-      AppendJsonInteger(last, out);
-      out->push_back(']');
-    }
-    out->push_back(']');
+    AppendRanges("ranges", entry.set.ranges(), &object);
     object.Integer("active_unix_ns", entry.active_unix_ns);
     object.Close();
   }
@@ -111,30 +125,29 @@ void PackSeries(const proto::ProducerDelta& producer, const proto::SeriesKey& ke
 
 }  // namespace
 
-std::string HeadLine(std::string_view stem, ArchiveHead* head) {
+std::string HeadLine(const ArchiveFileName& name, ArchiveHead* head) {
   std::string line;
   JsonObject object(&line);
   object.String("type", "head");
   object.Integer("format", static_cast<uint64_t>(head->format));
+  if (name.kind != ArchiveKind::kRaw) object.String("kind", ToString(name.kind));
   object.String("software_version", head->software_version);
   object.String("created", FormatUtc(head->created_unix_ns));
   object.Integer("created_unix_ns", head->created_unix_ns);
-  JsonObject previous(object.Key("previous"));
-  previous.String("file", head->previous.file);
-  previous.Integer("bytes", head->previous.bytes);
-  previous.Hex("chain", head->previous.chain);
-  previous.Close();
+  AppendLink("previous", head->previous, &object);
+  if (!head->end.file.empty()) AppendLink("end", head->end, &object);
   AppendApplied(head->applied, &object);
-  head->chain = CloseChained(stem, head->previous.chain, 0, &line);
+  head->chain = CloseChained(name.stem, head->previous.chain, 0, &line);
   return line;
 }
 
-uint64_t ArchiveLines::Append(const proto::Batch& batch, uint64_t previous, std::string* out) {
-  const size_t begin = out->size();
+void ArchiveLines::AppendLines(const proto::Batch& batch, const ArchivedBatch* merged,
+                               std::string* out) {
   interval_start_ = FormatUtc(batch.interval_start_unix_ns);
   interval_end_ = FormatUtc(batch.interval_end_unix_ns);
-  for (const proto::ProducerDelta& producer : batch.producers) {
-    AppendProducer(batch, producer, out);
+  for (size_t i = 0; i < batch.producers.size(); ++i) {
+    const proto::ProducerDelta& producer = batch.producers[i];
+    AppendProducer(batch, producer, merged == nullptr ? nullptr : &merged->merged[i], out);
     for (const proto::SeriesDelta& delta : producer.series) {
       AppendInterval(Define(batch, producer, delta.key, out), delta, out);
     }
@@ -154,17 +167,25 @@ uint64_t ArchiveLines::Append(const proto::Batch& batch, uint64_t previous, std:
       out->push_back('\n');
     }
   }
+}
+
+uint64_t ArchiveLines::Append(const proto::Batch& batch, const ArchivedBatch* merged,
+                              uint64_t previous, std::string* out) {
+  const size_t begin = out->size();
+  AppendLines(batch, merged, out);
   const uint64_t bytes = out->size() - begin;
   JsonObject commit(out);
   commit.String("type", "commit");
   commit.String("agent", proto::ToString(batch.id.agent));
   commit.Hex("epoch", batch.id.epoch);
   commit.Integer("sequence", batch.id.sequence);
+  if (merged != nullptr) AppendRanges("sequences", merged->sequences.AllRanges(), &commit);
   commit.String("host", batch.host);
   commit.String("start", interval_start_);
   commit.String("end", interval_end_);
   commit.Integer("start_unix_ns", batch.interval_start_unix_ns);
   commit.Integer("end_unix_ns", batch.interval_end_unix_ns);
+  if (merged != nullptr) commit.Integer("covered_ns", merged->covered_ns);
   commit.Integer("bytes", bytes);
   commit.Hex("previous", previous);
   return CloseChained(stem_, previous, begin, out);
@@ -197,7 +218,7 @@ uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDe
 }
 
 void ArchiveLines::AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
-                                  std::string* out) {
+                                  const MergedProducer* merged, std::string* out) {
   JsonObject object(out);
   object.String("type", "producer");
   object.String("producer", proto::ToString(producer.uuid));
@@ -209,6 +230,10 @@ void ArchiveLines::AppendProducer(const proto::Batch& batch, const proto::Produc
   object.Integer("started_unix_ns", producer.started_unix_ns);
   object.Bool("is_agent", producer.is_agent);
   object.Bool("is_final", producer.is_final);
+  if (merged != nullptr) {
+    object.Integer("sequence", merged->totals_sequence);
+    if (merged->detail_rows != 0) object.Integer("detail_rows", merged->detail_rows);
+  }
   if (!producer.quarantine.empty()) object.String("quarantine", producer.quarantine);
   const proto::ProducerTotals& totals = producer.totals;
   object.Integer("recorded", totals.recorded);

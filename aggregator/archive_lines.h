@@ -8,12 +8,13 @@
 #include <unordered_map>
 
 #include "aggregator/archive_format.h"
+#include "aggregator/archived_batch.h"
 #include "proto/batch.h"
 
 namespace ringside::aggregator {
 
-// The head line of file `stem`, with newline. Sets head->chain.
-std::string HeadLine(std::string_view stem, ArchiveHead* head);
+// The head line of a file, with newline. Sets head->chain.
+std::string HeadLine(const ArchiveFileName& name, ArchiveHead* head);
 // A request as people read it, without newline. In archive_request.cc.
 void AppendRequestLine(const std::string& host, const proto::ProducerDelta& producer,
                        const proto::RequestRow& request, std::string* out);
@@ -23,16 +24,30 @@ class ArchiveLines {
   explicit ArchiveLines(std::string stem) : stem_(std::move(stem)) {}
 
   // Appends the batch's lines and its commit line, and returns the commit's chain value.
-  uint64_t Append(const proto::Batch& batch, uint64_t previous, std::string* out);
+  uint64_t Append(const proto::Batch& batch, uint64_t previous, std::string* out) {
+    return Append(batch, nullptr, previous, out);
+  }
+  // The same; what is merged says what it stands for.
+  uint64_t Append(const ArchivedBatch& batch, uint64_t previous, std::string* out) {
+    const bool is_merged = batch.part != ArchivedBatch::Part::kWhole;
+    return Append(batch, is_merged ? &batch : nullptr, previous, out);
+  }
+  // Only the lines.
+  void AppendLines(const ArchivedBatch& batch, std::string* out) {
+    AppendLines(batch, batch.part != ArchivedBatch::Part::kWhole ? &batch : nullptr, out);
+  }
   // Series defined so far: the memory that this instance needs follows it.
   size_t series_count() const { return series_.size(); }
 
  private:
+  uint64_t Append(const proto::Batch& batch, const ArchivedBatch* merged, uint64_t previous,
+                  std::string* out);
+  void AppendLines(const proto::Batch& batch, const ArchivedBatch* merged, std::string* out);
   // The number of a series, whose definition is written first where it has none yet.
   uint64_t Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
                   const proto::SeriesKey& key, std::string* out);
   void AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
-                      std::string* out);
+                      const MergedProducer* merged, std::string* out);
   void AppendInterval(uint64_t series, const proto::SeriesDelta& delta, std::string* out);
 
   std::string stem_;

@@ -1,5 +1,6 @@
 #include "aggregator/archive_parser.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -150,6 +151,21 @@ bool ReadRequest(JsonFields* f, proto::RequestRow* request) {
          f->Get("attributes", &request->attributes) && ReadSteps(f, &request->steps);
 }
 
+// [[first,last],...], each at least 1.
+bool ReadRanges(JsonFields* f, std::string_view key, AppliedSet* set) {
+  simdjson::dom::array ranges;
+  if (!f->Get(key, &ranges)) return false;
+  for (const auto range : ranges) {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    if (range.at(0).get(first) != simdjson::SUCCESS || range.at(1).get(last) != simdjson::SUCCESS) {
+      return f->Fail(key, "holds a range that is none");
+    }
+    set->AddRange(first, last);
+  }
+  return true;
+}
+
 bool ReadApplied(JsonFields* f, AppliedSets* applied) {
   simdjson::dom::array array;
   if (!f->Get("applied", &array)) return false;
@@ -160,34 +176,29 @@ bool ReadApplied(JsonFields* f, AppliedSets* applied) {
     AppliedSets::Key key;
     AppliedSets::Entry entry;
     uint64_t through = 0;
-    simdjson::dom::array ranges;
     if (!row.Get("agent", &key.first) || !row.GetHex("epoch", &key.second) ||
-        !row.Get("through", &through) || !row.Get("ranges", &ranges) ||
-        !row.Get("active_unix_ns", &entry.active_unix_ns)) {
+        !row.Get("through", &through) || !row.Get("active_unix_ns", &entry.active_unix_ns)) {
       return f->Fail("applied", row.error());
     }
     if (through != 0) entry.set.AddRange(1, through);
-    for (const auto range : ranges) {
-      uint64_t first = 0;
-      uint64_t last = 0;
-      if (range.at(0).get(first) != simdjson::SUCCESS ||
-          range.at(1).get(last) != simdjson::SUCCESS) {
-        return f->Fail("applied", "holds a range that is none");
-      }
-      entry.set.AddRange(first, last);
-    }
+    if (!ReadRanges(&row, "ranges", &entry.set)) return f->Fail("applied", row.error());
     applied->Restore(key, entry);
   }
   return true;
 }
 
-bool ReadPrevious(JsonFields* f, ArchiveLink* link) {
+bool ReadLink(JsonFields* f, std::string_view key, ArchiveLink* link) {
   JsonFields::Object object;
-  if (!f->Get("previous", &object)) return false;
-  JsonFields previous(object);
-  return (previous.Get("file", &link->file) && previous.Get("bytes", &link->bytes) &&
-          previous.GetHex("chain", &link->chain)) ||
-         f->Fail("previous", previous.error());
+  if (!f->Get(key, &object)) return false;
+  JsonFields place(object);
+  return (place.Get("file", &link->file) && place.Get("bytes", &link->bytes) &&
+          place.GetHex("chain", &link->chain)) ||
+         f->Fail(key, place.error());
+}
+
+bool ReadMergedProducer(JsonFields* f, MergedProducer* merged) {
+  return f->Get("sequence", &merged->totals_sequence) &&
+         f->GetOptional("detail_rows", &merged->detail_rows);
 }
 
 }  // namespace
@@ -204,7 +215,7 @@ class ArchiveParser::Impl {
     return true;
   }
 
-  bool ParseLine(std::string_view line, proto::Batch* batch, std::string* error);
+  bool ParseLine(std::string_view line, ArchivedBatch* batch, std::string* error);
   void Keep() {
     for (auto& [number, key] : new_series_) series_.insert_or_assign(number, std::move(key));
     new_series_.clear();
@@ -246,7 +257,7 @@ bool ArchiveParser::Impl::FindSeries(JsonFields* f, proto::SeriesKey* key) {
   return f->Fail("series", "names a series whose definition is missing");
 }
 
-bool ArchiveParser::Impl::ParseLine(std::string_view line, proto::Batch* batch,
+bool ArchiveParser::Impl::ParseLine(std::string_view line, ArchivedBatch* batch,
                                     std::string* error) {
   JsonFields::Object object;
   if (!Open(line, &object, error)) return false;
@@ -256,7 +267,9 @@ bool ArchiveParser::Impl::ParseLine(std::string_view line, proto::Batch* batch,
   if (!good) {
     // Reported below.
   } else if (type == "producer") {
-    good = ReadProducer(&f, &batch->producers.emplace_back());
+    good = ReadProducer(&f, &batch->producers.emplace_back()) &&
+           (batch->part == ArchivedBatch::Part::kWhole ||
+            ReadMergedProducer(&f, &batch->merged.emplace_back()));
   } else if (type == "series") {
     good = ReadSeriesLine(&f);
   } else if (type != "interval" && type != "request" && type != "timing") {
@@ -295,8 +308,9 @@ proto::Result<ArchiveHead> ArchiveParser::ParseHead(std::string_view line) {
                                 ", this program reads " + std::to_string(kArchiveFormat));
   }
   if (!f.Get("software_version", &head.software_version) ||
-      !f.Get("created_unix_ns", &head.created_unix_ns) || !ReadPrevious(&f, &head.previous) ||
-      !ReadApplied(&f, &head.applied) || !f.GetHex("chain", &head.chain)) {
+      !f.Get("created_unix_ns", &head.created_unix_ns) ||
+      !ReadLink(&f, "previous", &head.previous) || !ReadApplied(&f, &head.applied) ||
+      !f.GetHex("chain", &head.chain) || (f.Has("end") && !ReadLink(&f, "end", &head.end))) {
     return proto::Status::Error(f.error());
   }
   return head;
@@ -312,15 +326,27 @@ proto::Result<ArchiveCommit> ArchiveParser::ParseCommit(std::string_view line) {
       !f.Get("sequence", &commit.id.sequence) || !f.Get("host", &commit.host) ||
       !f.Get("start_unix_ns", &commit.interval_start_unix_ns) ||
       !f.Get("end_unix_ns", &commit.interval_end_unix_ns) || !f.Get("bytes", &commit.bytes) ||
-      !f.GetHex("previous", &commit.previous) || !f.GetHex("chain", &commit.chain)) {
+      !f.GetHex("previous", &commit.previous) || !f.GetHex("chain", &commit.chain) ||
+      !f.GetOptional("covered_ns", &commit.covered_ns) ||
+      (f.Has("sequences") && !ReadRanges(&f, "sequences", &commit.sequences))) {
     return proto::Status::Error(f.error());
   }
   return commit;
 }
 
 bool ArchiveParser::ParseBatch(std::string_view lines, const ArchiveCommit& commit,
-                               proto::Batch* batch, Error* error) {
+                               ArchivedBatch* batch, Error* error) {
   *batch = {};
+  const bool is_merged = !commit.sequences.empty();
+  batch->part = is_merged ? ArchivedBatch::Part::kStatistics : ArchivedBatch::Part::kWhole;
+  if (is_merged) {
+    batch->sequences = commit.sequences;
+  } else {
+    batch->sequences.AddRange(commit.id.sequence, commit.id.sequence);
+  }
+  const uint64_t end_ns = commit.interval_end_unix_ns;
+  batch->covered_ns =
+      is_merged ? commit.covered_ns : end_ns - std::min(end_ns, commit.interval_start_unix_ns);
   batch->id = commit.id;
   batch->host = commit.host;
   batch->interval_start_unix_ns = commit.interval_start_unix_ns;

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "aggregator/archive_format.h"
-#include "proto/batch.h"
+#include "aggregator/archived_batch.h"
 #include "proto/status.h"
 
 namespace ringside::aggregator {
@@ -35,7 +35,7 @@ class ArchiveParser {
   };
   // `lines`: the batch's lines before its commit line, each with its newline. On error the file's
   // series are as before.
-  bool ParseBatch(std::string_view lines, const ArchiveCommit& commit, proto::Batch* batch,
+  bool ParseBatch(std::string_view lines, const ArchiveCommit& commit, ArchivedBatch* batch,
                   Error* error);
   // Lines of types that this version does not know; they were skipped.
   size_t unknown_lines() const;

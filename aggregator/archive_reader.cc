@@ -1,75 +1,70 @@
 #include "aggregator/archive_reader.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "aggregator/archive_file_reader.h"
+#include "aggregator/archive_text.h"
 
 namespace ringside::aggregator {
 namespace {
-
-namespace fs = std::filesystem;
-
-proto::Status ListFiles(const std::string& dir, ArchiveReport* report,
-                        std::vector<ArchiveFileName>* names) {
-  std::error_code error;
-  report->directory = dir;
-  if (fs::is_directory(dir + "/archive", error)) report->directory = dir + "/archive";
-  fs::directory_iterator entries(report->directory, error);
-  if (error) {
-    return proto::Status::Error("archive " + report->directory + ": " + error.message() +
-                                " (name the data directory of an aggregator, or its archive)");
-  }
-  for (; entries != fs::directory_iterator(); entries.increment(error)) {
-    if (error) return proto::Status::Error("archive " + report->directory + ": " + error.message());
-    auto name = ParseArchiveFileName(entries->path().filename().string());
-    if (name) names->push_back(std::move(*name));
-  }
-  std::sort(names->begin(), names->end(), [](const auto& a, const auto& b) {
-    return a.number != b.number ? a.number < b.number : a.stem < b.stem;
-  });
-  return {};
-}
 
 // Does the file that is read now go on where the one before it ended?
 void CheckLink(const ArchiveHead& head, const ArchiveFileName& name, ArchiveReport* report) {
   if (report->files.empty()) return;  // older files may be gone: that is retention
   const ArchiveFileState& before = report->files.back();
   if (!before.is_readable) return;  // named already
-  if (head.previous.file != before.name.FileName()) {
+  const ArchiveLink link = before.EndLink();
+  if (head.previous.file != link.file) {
     ++report->chain_breaks;
     report->Add({name.FileName(), 1,
                  head.previous.file.empty()
                      ? std::string("does not go on from the file before it")
-                     : "the file before it is missing: " + head.previous.file});
-  } else if (head.previous.chain != before.chain) {
+                     : "the file before it is missing: " + head.previous.file,
+                 false});
+  } else if (head.previous.chain != link.chain) {
     ++report->chain_breaks;
     report->Add({before.name.FileName(), 0,
-                 "does not end where the file after it says: batches at its end are missing"});
+                 "does not end where the file after it says: batches at its end are missing",
+                 false});
   }
 }
 
 void ReadFile(const ArchiveFileName& name, uint64_t limit, const ApplyBatch& apply,
               const ApplyHistory& history, ArchiveReport* report) {
-  std::string bytes;
-  std::string error;
-  if (!ReadWholeFile(report->directory + "/" + name.FileName(), limit, &bytes, &error)) {
-    report->Add({name.FileName(), 0, "cannot be read: " + error});
+  auto text = ArchiveText::Open(report->directory, name, limit);
+  std::vector<ArchiveFileState>* states =
+      IsDetail(name.kind) ? &report->detail_files : &report->files;
+  if (!text.ok()) {
+    report->Add({name.FileName(), 0, "cannot be read: " + text.message(), false});
     ArchiveFileState state;
     state.name = name;
-    report->files.push_back(std::move(state));
+    states->push_back(std::move(state));
     return;
   }
-  const std::string_view text(bytes.data(), bytes.size() - ArchiveParser::kPadding);
-  ArchiveFileReader reader(name, text, report);
-  if (const auto head = reader.ReadHead()) {
+  ArchiveFileReader reader(name, &*text, report);
+  const auto head = reader.ReadHead();
+  if (head && !IsDetail(name.kind)) {
     CheckLink(*head, name, report);
     if (report->files.empty() && history) history(head->applied);
     report->applied.Merge(head->applied);
   }
-  report->files.push_back(reader.Read(apply));
+  states->push_back(reader.Read(apply));
+}
+
+void ReadDetail(const std::vector<ArchiveFileName>& names, const ApplyBatch& apply,
+                const ReadOptions& options, ArchiveReport* report) {
+  size_t requests = 0;
+  const ApplyBatch count = [&](const ArchivedBatch& batch) {
+    for (const proto::ProducerDelta& producer : batch.producers) {
+      requests += producer.requests.size();
+    }
+    apply(batch);
+  };
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    const bool is_wanted =
+        name->kind == ArchiveKind::kTimings ? options.timings : requests < options.enough_requests;
+    if (is_wanted) ReadFile(*name, UINT64_MAX, count, nullptr, report);
+  }
 }
 
 }  // namespace
@@ -80,23 +75,43 @@ std::string ArchiveProblem::ToString() const {
 
 void ArchiveReport::Add(ArchiveProblem problem) {
   ++problem_count;
+  if (on_problem) on_problem(problem);
   if (problems.size() < kMaxProblems) problems.push_back(std::move(problem));
 }
 
-proto::Status ReadArchive(const std::string& dir, const ApplyBatch& apply, ArchiveReport* report,
-                          const ApplyHistory& history) {
-  std::vector<ArchiveFileName> names;
-  if (proto::Status listed = ListFiles(dir, report, &names); !listed.ok()) return listed;
-  for (size_t i = 0; i < names.size(); ++i) {
-    // After a failed fsync the next file names the last byte of this one that is known to be
-    // durable.
-    uint64_t limit = UINT64_MAX;
-    if (i + 1 < names.size()) {
-      const auto next = PeekHead(report->directory, names[i + 1]);
-      if (next && next->previous.file == names[i].FileName()) limit = next->previous.bytes;
-    }
-    ReadFile(names[i], limit, apply, history, report);
+std::optional<ArchiveLink> FindEnd(const std::string& directory, const ArchiveFileName& name) {
+  if (name.kind != ArchiveKind::kRaw) {
+    const auto head = PeekHead(directory, name);
+    if (!head || head->end.file.empty()) return std::nullopt;
+    return head->end;
   }
+  const auto entries = ListArchive(directory);
+  if (!entries.ok()) return std::nullopt;
+  for (const ArchiveEntry& next : *entries) {
+    if (IsDetail(next.name.kind) || next.name.number != name.last + 1) continue;
+    const auto head = PeekHead(directory, next.name);
+    if (head && head->previous.file == name.FileName()) return head->previous;
+  }
+  return std::nullopt;
+}
+
+proto::Status ReadArchive(const std::string& dir, const ApplyBatch& apply, ArchiveReport* report,
+                          const ApplyHistory& history, const ReadOptions& options) {
+  report->directory = ArchiveDirectory(dir);
+  const ArchiveLock lock = ArchiveLock::Share(report->directory);
+  const auto entries = ListArchive(report->directory);
+  if (!entries.ok()) return entries.status();
+  const ArchiveChoice choice = Choose(*entries, options.view);
+  for (size_t i = 0; i < choice.statistics.size(); ++i) {
+    const ArchiveFileName& name = choice.statistics[i];
+    uint64_t limit = UINT64_MAX;
+    if (i + 1 < choice.statistics.size() && name.kind == ArchiveKind::kRaw) {
+      const auto next = PeekHead(report->directory, choice.statistics[i + 1]);
+      if (next && next->previous.file == name.FileName()) limit = next->previous.bytes;
+    }
+    ReadFile(name, limit, apply, history, report);
+  }
+  ReadDetail(choice.detail, apply, options, report);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "aggregator/zstd_file.h"
 #include "proto/unique_fd.h"
 
 namespace ringside::aggregator {
@@ -26,7 +27,8 @@ void RemoveUnfinished(const std::string& directory, std::vector<std::string>* no
   std::vector<fs::path> unfinished;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.ends_with(kArchiveNewSuffix)) unfinished.push_back(entry.path());
+    if (name.ends_with(kArchiveNewSuffix) || name.ends_with(kZstdNewSuffix))
+      unfinished.push_back(entry.path());
   }
   for (const fs::path& path : unfinished) {
     if (fs::remove(path, error))
@@ -58,14 +60,9 @@ proto::Status RemoveFile(const std::string& directory, const std::string& file,
   return {};
 }
 
-proto::Status SyncDirectory(const std::string& directory) {
-  const proto::UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.ok() || fsync(fd.get()) != 0) return Failed(directory, "cannot be made durable");
-  return {};
-}
-
 // Ours, and a kill left it before its first batch. What is damaged or foreign stays for a look.
 bool IsUnused(const ArchiveFileState& state) {
+  if (state.name.kind != ArchiveKind::kRaw || state.name.is_compressed) return false;
   return state.size == 0 || (state.has_head && state.commits == 0);
 }
 
@@ -74,9 +71,6 @@ bool IsUnused(const ArchiveFileState& state) {
 proto::Result<ArchivePosition> RepairArchive(const ArchiveReport& report,
                                              std::vector<std::string>* notes) {
   ArchivePosition position;
-  for (const ArchiveFileState& state : report.files) {
-    position.next_number = std::max(position.next_number, state.name.number + 1);
-  }
   RemoveUnfinished(report.directory, notes);
 
   // From the end: files without batches go, the first with batches is where we go on.
@@ -86,13 +80,18 @@ proto::Result<ArchivePosition> RepairArchive(const ArchiveReport& report,
       if (auto removed = RemoveFile(report.directory, file, notes); !removed.ok()) return removed;
       continue;
     }
+    position.next_number = std::max(position.next_number, state->name.last + 1);
     const bool is_ours = state->is_readable && (state->has_head || state->batches > 0);
-    position.link = {file, is_ours ? state->good_bytes : state->size, state->chain};
-    if (is_ours) {
+    position.link = state->EndLink();
+    if (!is_ours) position.link.bytes = state->size;
+    if (is_ours && state->name.kind == ArchiveKind::kRaw && !state->name.is_compressed) {
       proto::Status cut = CutAndSync(report.directory, file, state->good_bytes, notes);
       if (!cut.ok()) return cut;
     }
     break;
+  }
+  for (const ArchiveFileState& state : report.detail_files) {
+    position.next_number = std::max(position.next_number, state.name.last + 1);
   }
   if (auto synced = SyncDirectory(report.directory); !synced.ok()) return synced;
   return position;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "aggregator/zstd_file.h"
 #include "proto/fail_point.h"
 #include "proto/version.h"
 
@@ -14,40 +15,11 @@ namespace ringside::aggregator {
 namespace {
 
 constexpr uint64_t kDayNs = 24ull * 3600 * 1000000000ull;
-constexpr uint64_t kMaxIoRetries = 16;
-
-// False with errno set. A write that makes no progress is an error, not a loop.
-bool WriteAll(int fd, std::string_view bytes) {
-  uint64_t stalls = 0;
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written > 0) {
-      bytes.remove_prefix(static_cast<size_t>(written));
-      stalls = 0;
-    } else if (written == 0 || errno == EINTR) {
-      if (++stalls > kMaxIoRetries) {
-        errno = EIO;
-        return false;
-      }
-    } else {
-      return false;
-    }
-  }
-  return true;
-}
 
 }  // namespace
 
 ArchiveWriter::ArchiveWriter(ArchiveWriterOptions options, ArchivePosition position)
     : options_(std::move(options)), position_(std::move(position)) {}
-
-proto::Status ArchiveWriter::Failed(const std::string& path, const char* what) const {
-  const int error = errno;
-  std::string message = "archive " + path + ": " + what + ": " + strerror(error);
-  if (error == ENOSPC || error == EDQUOT) message += " (free some space there)";
-  if (error == EFBIG) message += " (raise the limit on file sizes)";
-  return proto::Status::Error(message);
-}
 
 proto::Status ArchiveWriter::Open(const AppliedSets& applied, uint64_t now_unix_ns) {
   return OpenFile(applied, now_unix_ns);
@@ -81,9 +53,9 @@ proto::Status ArchiveWriter::WriteHead(const std::string& new_path, const std::s
   unlink(new_path.c_str());
   proto::UniqueFd file(
       open(new_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
-  if (!file.ok()) return Failed(new_path, "cannot be made");
-  if (!WriteAll(file.get(), line)) return Failed(new_path, "cannot be written");
-  if (fdatasync(file.get()) != 0) return Failed(new_path, "cannot be made durable");
+  if (!file.ok()) return ArchiveError(new_path, "cannot be made");
+  if (!WriteAll(file.get(), line)) return ArchiveError(new_path, "cannot be written");
+  if (fdatasync(file.get()) != 0) return ArchiveError(new_path, "cannot be made durable");
   *fd = file.Release();
   return {};
 }
@@ -95,7 +67,7 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
   head.created_unix_ns = now_unix_ns;
   head.previous = position_.link;
   head.applied = applied;
-  const std::string line = HeadLine(name.stem, &head);
+  const std::string line = HeadLine(name, &head);
 
   const std::string path = options_.directory + "/" + name.FileName();
   const std::string new_path =
@@ -105,7 +77,7 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
   proto::UniqueFd file(fd);
   proto::FailPoint::Pass("archive.head_written");
   if (status.ok() && rename(new_path.c_str(), path.c_str()) != 0) {
-    status = Failed(path, "cannot be made");
+    status = ArchiveError(path, "cannot be made");
   }
   if (!status.ok()) {
     const int error = errno;
@@ -114,7 +86,7 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
     return status;
   }
   proto::FailPoint::Pass("archive.renamed");
-  if (status = SyncDirectory(); !status.ok()) {
+  if (status = SyncDirectory(options_.directory); !status.ok()) {
     unlink(path.c_str());
     return status;
   }
@@ -127,15 +99,6 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
   return {};
 }
 
-proto::Status ArchiveWriter::SyncDirectory() const {
-  const proto::UniqueFd directory(
-      open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.ok() || fsync(directory.get()) != 0) {
-    return Failed(options_.directory, "cannot be made durable");
-  }
-  return {};
-}
-
 // One write a batch, one fdatasync for all.
 proto::Status ArchiveWriter::Append(const std::vector<const proto::Batch*>& batches) {
   const std::string path = options_.directory + "/" + file_->name.FileName();
@@ -145,12 +108,12 @@ proto::Status ArchiveWriter::Append(const std::vector<const proto::Batch*>& batc
     chain = file_->lines.Append(*batch, chain, &text_);
     proto::FailPoint::Pass("archive.before_append");
     if (proto::FailPoint::Wants("archive.half_appended")) HalfAppend();
-    if (!WriteAll(file_->fd.get(), text_)) return Failed(path, "cannot be written");
+    if (!WriteAll(file_->fd.get(), text_)) return ArchiveError(path, "cannot be written");
     file_->size += text_.size();
     proto::FailPoint::Pass("archive.appended");
   }
   proto::FailPoint::Pass("archive.before_sync");
-  if (fdatasync(file_->fd.get()) != 0) return Failed(path, "cannot be made durable");
+  if (fdatasync(file_->fd.get()) != 0) return ArchiveError(path, "cannot be made durable");
   proto::FailPoint::Pass("archive.synced");
   file_->durable_bytes = file_->size;
   file_->durable_chain = chain;
@@ -185,7 +148,8 @@ void ArchiveWriter::GiveUpFile() {
   const std::string path = options_.directory + "/" + file_->name.FileName();
   position_.link = file_->previous;
   file_.reset();
-  unlink(path.c_str());
+  // Numbers have no gaps: readers see by them that a copy's parts are all there.
+  if (unlink(path.c_str()) == 0) --position_.next_number;
 }
 
 }  // namespace ringside::aggregator

@@ -68,10 +68,8 @@ class ArchiveWriter {
   proto::Status WriteHead(const std::string& new_path, const std::string& line, int* fd);
   proto::Status Append(const std::vector<const proto::Batch*>& batches);
   void HalfAppend();
-  proto::Status SyncDirectory() const;
   void CloseFile();
   void GiveUpFile();
-  proto::Status Failed(const std::string& path, const char* what) const;
 
   const ArchiveWriterOptions options_;
   ArchivePosition position_;

@@ -62,4 +62,10 @@ proto::Result<DataDirectory> DataDirectory::Open(const std::string& path) {
   return DataDirectory(path, std::move(lock));
 }
 
+bool DataDirectory::IsServed(const std::string& path) {
+  const std::string file = path + "/aggregator.lock";
+  const proto::UniqueFd lock(open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  return lock.ok() && flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
 }  // namespace ringside::aggregator

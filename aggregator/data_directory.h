@@ -16,6 +16,9 @@ class DataDirectory {
   // the lock.
   static proto::Result<DataDirectory> Open(const std::string& path);
 
+  // Whether an aggregator has it now. Changes nothing.
+  static bool IsServed(const std::string& path);
+
   std::string archive() const { return path_ + "/archive"; }
   std::string alerts_file() const { return archive() + "/alerts.jsonl"; }
 

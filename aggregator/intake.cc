@@ -188,7 +188,8 @@ void Intake::NoteCommit(const proto::Status& committed) {
   if (!committed.ok()) {
     ++counters_.failed_commits;
     retry_unix_ns_ = now_unix_ns_ + kRetryNs;
-    if (status_.ok()) {
+    if (status_.ok() || now_unix_ns_ >= say_unix_ns_) {
+      say_unix_ns_ = now_unix_ns_ + kSayNs;
       spdlog::error("{}; nothing is acknowledged until this is mended, agents keep their data",
                     committed.message());
     }

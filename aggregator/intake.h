@@ -44,6 +44,8 @@ class Intake {
   static constexpr size_t kGroupFrames = 256;
   static constexpr size_t kGroupBytes = size_t{8} << 20;
   static constexpr uint64_t kRetryNs = 1000000000ull;
+  // How often a failure that lasts is said again.
+  static constexpr uint64_t kSayNs = 60 * 1000000000ull;
 
   // Called for each batch once it is durable and acknowledged.
   using Merge = std::function<void(const proto::Batch&)>;
@@ -93,6 +95,7 @@ class Intake {
   IntakeCounters counters_;
   uint64_t now_unix_ns_ = 0;  // of the turn at hand
   uint64_t retry_unix_ns_ = 0;
+  uint64_t say_unix_ns_ = 0;
   LogLimit bad_frame_log_;
   LogLimit refuse_log_;
   mutable std::mutex status_mutex_;  // of the two below

@@ -88,15 +88,35 @@ void Ledger::Resume(const AppliedSets& applied_before) {
 void Ledger::Apply(const proto::Batch& batch) {
   const std::lock_guard lock(mutex_);
   newest_end_unix_ns_ = std::max(newest_end_unix_ns_, batch.interval_end_unix_ns);
-  for (const proto::ProducerDelta& delta : batch.producers) ApplyProducer(batch, delta);
-  applied_.Add(batch.id, batch.interval_end_unix_ns);
-  if (newest_end_unix_ns_ >= next_fold_unix_ns_) {
-    FoldEnded();
-    next_fold_unix_ns_ = newest_end_unix_ns_ + kFoldEveryNs;
+  for (const proto::ProducerDelta& delta : batch.producers) {
+    ApplyProducer(batch, delta, {batch.id.sequence, DetailOf(delta)});
   }
+  applied_.Add(batch.id, batch.interval_end_unix_ns);
+  FoldWhenDue();
 }
 
-void Ledger::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta& delta) {
+void Ledger::Apply(const ArchivedBatch& batch) {
+  if (batch.part == ArchivedBatch::Part::kDetail) return;
+  if (batch.part == ArchivedBatch::Part::kWhole) {
+    return Apply(static_cast<const proto::Batch&>(batch));
+  }
+  const std::lock_guard lock(mutex_);
+  newest_end_unix_ns_ = std::max(newest_end_unix_ns_, batch.interval_end_unix_ns);
+  for (size_t i = 0; i < batch.producers.size(); ++i) {
+    ApplyProducer(batch, batch.producers[i], batch.merged[i]);
+  }
+  applied_.Restore({batch.id.agent, batch.id.epoch}, {batch.sequences, batch.interval_end_unix_ns});
+  FoldWhenDue();
+}
+
+void Ledger::FoldWhenDue() {
+  if (newest_end_unix_ns_ < next_fold_unix_ns_) return;
+  FoldEnded();
+  next_fold_unix_ns_ = newest_end_unix_ns_ + kFoldEveryNs;
+}
+
+void Ledger::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta& delta,
+                           const MergedProducer& merged) {
   auto found = producers_.find(delta.uuid);
   if (found == producers_.end()) {
     if (producers_.size() >= kMaxProducers) FoldIdlest();
@@ -111,20 +131,20 @@ void Ledger::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta
   producer.is_final |= delta.is_final;
   producer.last_end_unix_ns = std::max(producer.last_end_unix_ns, batch.interval_end_unix_ns);
 
-  Account* account = AccountOf(batch, delta, &producer);
+  Account* account = AccountOf(batch, delta, merged.detail_rows, &producer);
   account->merged += CountOf(delta);
-  account->archived += DetailOf(delta);
-  if (batch.id.sequence < account->totals_sequence) return;
-  account->totals_sequence = batch.id.sequence;
+  account->archived += merged.detail_rows;
+  if (merged.totals_sequence < account->totals_sequence) return;
+  account->totals_sequence = merged.totals_sequence;
   account->totals = delta.totals;
   producer.quarantine = delta.quarantine;
 }
 
 Ledger::Account* Ledger::AccountOf(const proto::Batch& batch, const proto::ProducerDelta& delta,
-                                   Producer* producer) const {
+                                   uint64_t detail_rows, Producer* producer) const {
   // What the agent had counted before this batch.
   const uint64_t recorded_before = delta.totals.recorded - CountOf(delta);
-  const uint64_t sent_before = delta.totals.detail_sent - DetailOf(delta);
+  const uint64_t sent_before = delta.totals.detail_sent - detail_rows;
   const bool has_before = recorded_before != 0 || sent_before != 0;
   Account account;
   account.agent = batch.id.agent;

@@ -25,6 +25,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "aggregator/applied_set.h"
+#include "aggregator/archived_batch.h"
 #include "proto/batch.h"
 
 namespace ringside::aggregator {
@@ -77,6 +78,9 @@ class Ledger {
 
   // Each batch exactly once.
   void Apply(const proto::Batch& batch);
+  // The same from an archive, merged or as it came; raw detail in a file of its own was counted
+  // with its statistics.
+  void Apply(const ArchivedBatch& batch);
 
   LedgerRow Total() const;
   // With at most `most` producers.
@@ -122,9 +126,11 @@ class Ledger {
     uint64_t producers = 0;
   };
 
-  void ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta& delta);
+  void ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta& delta,
+                     const MergedProducer& merged);
   Account* AccountOf(const proto::Batch& batch, const proto::ProducerDelta& delta,
-                     Producer* producer) const;
+                     uint64_t detail_rows, Producer* producer) const;
+  void FoldWhenDue();
   static std::vector<Life> LivesOf(const Producer& producer);
   void AddLife(const Life& life, LedgerRow* row) const;
   bool IsSettled(const Account& account) const;

@@ -41,13 +41,26 @@ uint64_t Store::AgeReference() const {
 }
 
 void Store::Apply(const proto::Batch& batch) {
+  const uint64_t end = batch.interval_end_unix_ns;
+  Apply(batch, end - std::min(batch.interval_start_unix_ns, end));
+}
+
+void Store::AddRequests(const proto::Batch& batch) {
+  const std::unique_lock lock(mutex_);
+  for (const proto::ProducerDelta& delta : batch.producers) {
+    const std::shared_ptr<const ProducerInfo> producer = index_.InternProducer(batch.host, delta);
+    for (const proto::RequestRow& row : delta.requests) requests_.Add(producer, row);
+  }
+}
+
+void Store::Apply(const proto::Batch& batch, uint64_t covered_ns) {
   const std::unique_lock lock(mutex_);
   const uint64_t end = batch.interval_end_unix_ns;
   const uint64_t start = std::min(batch.interval_start_unix_ns, end);
   last_closed_unix_ns_ = std::max(last_closed_unix_ns_, end);
   const uint64_t now = AgeReference();
   Tiers<CoveredInterval>& coverage = coverage_[batch.host];
-  coverage.Add(CoveredInterval{start, end, end - start}, options_.ages, now);
+  coverage.Add(CoveredInterval{start, end, std::min(covered_ns, end - start)}, options_.ages, now);
   size_t applied = 0;
   for (const proto::ProducerDelta& delta : batch.producers) {
     ApplyProducer(batch, delta, now);

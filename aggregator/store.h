@@ -44,6 +44,10 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   void Apply(const proto::Batch& batch);
+  // A batch merged from several, which cover less than all the time from its start to its end.
+  void Apply(const proto::Batch& batch, uint64_t covered_ns);
+  // Only its requests.
+  void AddRequests(const proto::Batch& batch);
 
   // End of the newest interval; 0 when there is none.
   uint64_t LastClosedUnixNs() const;

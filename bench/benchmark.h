@@ -41,6 +41,7 @@ void AddSpineSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeConditions(std::vector<Benchmark>* benchmarks);  // of the suite probe as well
 void AddFootprint(std::vector<Benchmark>* benchmarks);        // and these
+void AddArchiveSuite(std::vector<Benchmark>* benchmarks);
 void AddPeersSuite(std::vector<Benchmark>* benchmarks);
 void AddAgentSuite(std::vector<Benchmark>* benchmarks);
 void AddAgentProcess(std::vector<Benchmark>* benchmarks);  // of the suite agent as well

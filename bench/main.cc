@@ -21,13 +21,13 @@ namespace ringside::bench {
 namespace {
 
 // Later versions fill those that have no benchmark yet.
-constexpr const char* kSuites[] = {"spine", "probe",      "peers",  "python",
-                                   "agent", "aggregator", "answers"};
+constexpr const char* kSuites[] = {"spine", "probe",      "peers",   "python",
+                                   "agent", "aggregator", "archive", "answers"};
 
 constexpr const char* kUsage =
     "usage: ringside_bench [--quick] [--only NAME] [--json FILE] [--ringside FILE]\n"
     "  --quick          fewer and shorter repetitions\n"
-    "  --only NAME      a suite (spine probe peers python agent aggregator answers) or one "
+    "  --only NAME      a suite (spine probe peers python agent aggregator archive answers) or one "
     "benchmark\n"
     "  --json FILE      writes the figures as JSON too\n"
     "  --ringside FILE  the ringside binary (default: ../cli/ringside beside this one)\n";
@@ -122,6 +122,7 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   AddFootprint(&benchmarks);
   AddPeersSuite(&benchmarks);
   AddAgentSuite(&benchmarks);
+  AddArchiveSuite(&benchmarks);
 #ifdef RINGSIDE_PYTHON
   AddPythonSuite(&benchmarks);
 #endif

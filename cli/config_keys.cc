@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/detail_budget.h"
+#include "aggregator/archive_policy.h"
 #include "aggregator/units.h"
 #include "cli/config_file.h"
 
@@ -165,6 +166,14 @@ std::vector<ConfigKey> MakeKeys() {
   text("aggregator.data", [](DaemonConfig& c) -> Text { return c.aggregator.data; });
   text("aggregator.http", [](DaemonConfig& c) -> Text { return c.aggregator.http; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
+  text("aggregator.retain", [](DaemonConfig& c) -> Text { return c.aggregator.retain; });
+  keys.back().set = [](const std::string& wanted, DaemonConfig* config) {
+    aggregator::ArchivePolicy policy;
+    Status status = policy.Set(wanted);
+    if (status.ok()) status = policy.Check();
+    if (status.ok()) config->aggregator.retain = wanted;
+    return status;
+  };
   text("aggregator.rules", [](DaemonConfig& c) -> Text { return c.aggregator.rules; });
   keys.push_back(NumberKey("aggregator.stuck_factor", kLeastStuckFactor, kMostStuckFactor,
                            [](DaemonConfig& c) -> double& { return c.aggregator.stuck_factor; }));

@@ -66,6 +66,7 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
           ->check(CLI::Range(kLeastStuckFactor, kMostStuckFactor))
           ->capture_default_str();
   flags->overrides.emplace_back(factor, "aggregator.stuck_factor");
+  add("--retain", "aggregator.retain", &options->retain, "KIND=AGE,BYTES ...", kRetainHelp);
 }
 
 void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags) {

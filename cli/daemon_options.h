@@ -25,12 +25,17 @@ inline constexpr double kLeastStuckFactor = 1;
 inline constexpr double kMostStuckFactor = 1e6;
 inline constexpr double kMostInflightHz = 100;
 
+inline constexpr const char* kRetainHelp =
+    "How long the archive keeps what: \"1s=2d requests=30d,8GiB\"; kinds: 1s 10s 1m 1h requests "
+    "timings";
+
 struct AggregatorOptions {
   std::string listen = kDefaultListen;
   std::string http = kDefaultHttp;
   std::string data;   // empty: DefaultDataDirectory()
   std::string rules;  // empty: none
   double stuck_factor = 10;
+  std::string retain;  // what differs from ArchivePolicy's defaults, as its Set reads it
 };
 
 struct AgentOptions {
@@ -63,7 +68,7 @@ struct DaemonFlags {
 void AddConfigFile(CLI::App* command, DaemonFlags* flags);
 // --config and --check.
 void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
-// --listen, --http, --data, --rules.
+// --listen, --http, --data, --rules, --retain.
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
 // --dir, --host, --group, --detail, --spool-limit, --metrics: what `agent` and `up` share.
 void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);

@@ -70,6 +70,7 @@ int Main(int argc, char** argv) {
   AddReport(&app, &action);
   AddInFlight(&app, &action);
   AddLedger(&app, &action);
+  AddArchive(&app, &action);
   AddShm(&app, &action);
   AddDoctor(&app, &action);
   try {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <exception>
 
-#include "aggregator/archive_reader.h"
+#include "aggregator/archive_replay.h"
 #include "aggregator/http_target.h"
 #include "aggregator/inflight_board.h"
 #include "aggregator/ledger.h"
@@ -77,13 +77,10 @@ proto::Result<Json> AskArchive(Question question, const Parameters& parameters,
   aggregator::Store store(aggregator::StoreOptions::ForArchive());
   aggregator::Ledger ledger;
   aggregator::ArchiveReport report;
-  const proto::Status status = aggregator::ReadArchive(
-      directory,
-      [&](const proto::Batch& batch) {
-        store.Apply(batch);
-        ledger.Apply(batch);
-      },
-      &report, [&](const aggregator::AppliedSets& before) { ledger.Resume(before); });
+  aggregator::ReadOptions options;
+  options.timings = false;  // no answer is made from them
+  const proto::Status status =
+      aggregator::ReplayArchive(directory, options, &store, &ledger, &report);
   if (!status.ok()) {
     return proto::Status::Error(status.message() + " (--archive wants a data directory)");
   }

@@ -24,6 +24,9 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   config.http = options.http;
   config.rules_file = options.rules;
   config.stuck_factor = options.stuck_factor;
+  if (const proto::Status set = config.archive.Set(options.retain); !set.ok()) {
+    return set;
+  }
   auto started = aggregator::Aggregator::Start(std::move(config));
   if (!started.ok()) {
     return started.status();

@@ -8,6 +8,9 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "aggregator/archive_keeper.h"
+#include "aggregator/archive_listing.h"
+#include "aggregator/archive_text.h"
 #include "aggregator/archive_writer.h"
 #include "tests/aggregator/random_batch.h"
 
@@ -67,6 +70,33 @@ class ArchiveSchemaTest : public testing::Test {
 TEST_F(ArchiveSchemaTest, RealOutput_Fits) {
   WriteArchive();
   EXPECT_EQ(Validate(directory_ + "/*.jsonl"), 0) << output_;
+}
+
+TEST_F(ArchiveSchemaTest, Copies_Fit) {
+  WriteArchive();
+  ArchivePolicy policy;
+  policy.copy_after_ns.fill(0);
+  policy.least_files = 2;
+  ArchiveKeeper keeper(directory_, policy, [](bool is_trouble, const std::string& text) {
+    EXPECT_FALSE(is_trouble) << text;
+  });
+  constexpr uint64_t kLater = 1'740'790'800'000'000'000;  // an hour after the first batch
+  while (keeper.Round(kLater) != 0) {
+  }
+  const auto entries = ListArchive(directory_);
+  ASSERT_TRUE(entries.ok());
+  size_t copies = 0;
+  for (const ArchiveEntry& entry : *entries) {
+    if (entry.name.kind == ArchiveKind::kRaw) continue;
+    auto text = ArchiveText::Open(directory_, entry.name);
+    ASSERT_TRUE(text.ok());
+    std::ofstream plain(directory_ + "/" + entry.name.FileName());
+    std::string part(1 << 16, '\0');
+    while (const size_t got = text->Read(part.data(), part.size())) plain.write(part.data(), got);
+    ++copies;
+  }
+  EXPECT_GE(copies, 3u) << "statistics, requests, timings";
+  EXPECT_EQ(Validate(directory_ + "/*-*-*-*.jsonl"), 0) << output_;
 }
 
 TEST_F(ArchiveSchemaTest, Examples_OfThePageFit) {

@@ -1,97 +1,15 @@
 // A real aggregator process, killed by SIGKILL at every step of its work: nothing that was
 // acknowledged is missing afterwards, nothing counts twice.
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
-#include <string>
-#include <vector>
 
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "aggregator/archive_reader.h"
-#include "aggregator/ledger.h"
-#include "tests/aggregator/random_batch.h"
-#include "tests/aggregator/test_agent.h"
-
-extern char** environ;
+#include "aggregator/archive_writer.h"
+#include "proto/tick_clock.h"
+#include "tests/aggregator/crash_fixture.h"
 
 namespace ringside::aggregator {
 namespace {
 
-namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-
-class CrashTest : public testing::TestWithParam<std::string> {
- protected:
-  CrashTest() {
-    std::string name = "/dev/shm/ringside-crash-XXXXXX";
-    directory_ = mkdtemp(name.data());
-    endpoint_ = "ipc://" + directory_ + "/socket";
-  }
-  ~CrashTest() override {
-    if (child_ > 0) Kill();
-    fs::remove_all(directory_);
-  }
-
-  void Spawn(const std::string& fail_point) {
-    std::vector<std::string> texts = {RINGSIDE_AGGREGATOR_CHILD, directory_ + "/data", endpoint_};
-    std::vector<char*> arguments;
-    for (std::string& text : texts) arguments.push_back(text.data());
-    arguments.push_back(nullptr);
-    std::vector<char*> environment;
-    for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
-    std::string variable = "RINGSIDE_FAIL_POINT=" + fail_point;
-    if (!fail_point.empty()) environment.push_back(variable.data());
-    environment.push_back(nullptr);
-    ASSERT_EQ(posix_spawn(&child_, texts[0].c_str(), nullptr, nullptr, arguments.data(),
-                          environment.data()),
-              0);
-  }
-  bool IsDead() {
-    int status = 0;
-    if (waitpid(child_, &status, WNOHANG) != child_) return false;
-    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "status " << status;
-    child_ = -1;
-    return true;
-  }
-  void Kill() {
-    kill(child_, SIGKILL);
-    waitpid(child_, nullptr, 0);
-    child_ = -1;
-  }
-
-  // Resends what is not acknowledged, as an agent does. True when all is acknowledged; false when
-  // the aggregator died.
-  bool Deliver(const std::vector<proto::Batch>& batches) {
-    TestAgent agent(endpoint_);
-    const Clock::time_point deadline = Clock::now() + std::chrono::seconds(20);
-    while (Clock::now() < deadline) {
-      bool is_done = true;
-      for (const proto::Batch& batch : batches) {
-        if (acked_.Contains(batch.id)) continue;
-        is_done = false;
-        agent.Send(batch);
-      }
-      if (is_done) return true;
-      for (int i = 0; i < 10; ++i) {
-        agent.Receive(10);
-        acked_.Merge(agent.acked());
-        if (IsDead()) return false;
-      }
-    }
-    ADD_FAILURE() << "not delivered in time";
-    return true;
-  }
-
-  std::string directory_;
-  std::string endpoint_;
-  pid_t child_ = -1;
-  AppliedSets acked_;
-};
+class CrashTest : public CrashFixture, public testing::WithParamInterface<std::string> {};
 
 TEST_P(CrashTest, Killed_NothingIsLostAndNothingCountsTwice) {
   RandomAgent stream(31, "host", 1);
@@ -140,6 +58,65 @@ INSTANTIATE_TEST_SUITE_P(FailPoints, CrashTest,
                                          "archive.before_sync", "archive.synced",
                                          "intake.before_ack", "intake.before_merge",
                                          "intake.merged"),
+                         [](const testing::TestParamInfo<std::string>& place) {
+                           std::string name = place.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+// The same for what happens to closed files, at the same time as batches come in.
+class LifeCrashTest : public CrashTest {
+ protected:
+  LifeCrashTest() { has_life_ = true; }
+
+  // Closed files, so that there is something to do from the start.
+  void WriteClosedFiles(const std::vector<proto::Batch>& batches) {
+    const std::string archive = directory_ + "/data/archive";
+    std::filesystem::create_directories(archive);
+    ArchiveWriter writer({archive, 1}, {});
+    AppliedSets applied;
+    for (const proto::Batch& batch : batches) {
+      ASSERT_TRUE(writer.Commit({&batch}, applied, proto::UnixNs()).ok());
+      applied.Add(batch.id, 0);
+    }
+  }
+};
+
+TEST_P(LifeCrashTest, Killed_EveryTotalIsTheSameInEveryView) {
+  RandomAgent stream(32, "host", 1);
+  std::vector<proto::Batch> batches;
+  for (int i = 0; i < 8; ++i) batches.push_back(stream.Next());
+  WriteClosedFiles(batches);
+  int deaths = 0;
+  for (const int count : {1, 1, 2, 3}) {
+    for (int i = 0; i < 4; ++i) batches.push_back(stream.Next());
+    Spawn(GetParam() + ":" + std::to_string(count));
+    const auto patience = deaths == 0 ? std::chrono::seconds(60) : std::chrono::milliseconds(100);
+    if (!Deliver(batches) || Dies(patience)) {
+      ++deaths;
+    } else {
+      Kill();  // this place is passed less often than that
+    }
+  }
+  EXPECT_GE(deaths, 1) << "the place was never passed";
+  Spawn("");
+  ASSERT_TRUE(Deliver(batches));
+  // An agent that sends everything again is told that it is there, whatever became of the files.
+  acked_ = {};
+  ASSERT_TRUE(Deliver(batches));
+  Kill();
+
+  ExpectExact({&stream}, batches);
+}
+
+INSTANTIATE_TEST_SUITE_P(FailPoints, LifeCrashTest,
+                         testing::Values("keeper.compress_begun", "keeper.compress_written",
+                                         "keeper.compress_synced", "keeper.compress_renamed",
+                                         "keeper.compress_durable", "keeper.before_remove",
+                                         "keeper.removed", "keeper.copy_written",
+                                         "keeper.copy_synced", "keeper.detail_renamed",
+                                         "keeper.detail_durable", "keeper.copy_renamed",
+                                         "keeper.copy_durable"),
                          [](const testing::TestParamInfo<std::string>& place) {
                            std::string name = place.param;
                            std::replace(name.begin(), name.end(), '.', '_');
