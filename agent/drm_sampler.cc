@@ -178,11 +178,17 @@ void DrmSampler::SampleProcesses(const SampleContext& context, Samples* out) {
 
 std::vector<DrmClient> DrmSampler::ReadClients(uint64_t pid) const {
   const std::string directory = proc_ + "/" + std::to_string(pid);
+  const std::string links = directory + "/fd/";
+  const std::string infos = directory + "/fdinfo/";
   std::vector<DrmClient> clients;
   std::set<std::pair<std::string, uint64_t>> seen;
-  for (const std::string& fd : ListDirectory(directory + "/fd", kMostOpenFiles)) {
-    if (!LinkTarget(directory + "/fd/" + fd).starts_with("/dev/dri/")) continue;
-    auto client = ParseDrmFdinfo(ReadProcFile(directory + "/fdinfo/" + fd, 16384));
+  for (const std::string& fd : ListDirectory(links, kMostOpenFiles)) {
+    std::string link = links;
+    std::string info = infos;
+    link += fd;
+    info += fd;
+    if (!LinkTarget(link).starts_with("/dev/dri/")) continue;
+    auto client = ParseDrmFdinfo(ReadProcFile(info, 16384));
     if (client && seen.emplace(client->pci, client->id).second) {
       clients.push_back(std::move(*client));
     }
