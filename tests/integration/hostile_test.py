@@ -25,7 +25,6 @@ AFTER_IT_WAS_MET = {
     "lengths": "claims",
     "loop": "",
     "flood": None,
-    "spread": None,  # memory, not lies
     "names": "",
     "fifo": None,
     "symlink": None,
