@@ -26,6 +26,18 @@ proto::ProducerDelta WithoutRows(const proto::ProducerDelta& producer) {
   return said;
 }
 
+MergedProducer MergedOf(const ArchivedBatch& batch, size_t place) {
+  if (!batch.merged.empty()) return batch.merged[place];
+  const proto::ProducerDelta& delta = batch.producers[place];
+  return {batch.id.sequence, delta.requests.size() + delta.timings.size()};
+}
+
+uint64_t CountOf(const proto::ProducerDelta& delta) {
+  uint64_t count = 0;
+  for (const proto::SeriesDelta& series : delta.series) count += series.delta.Count();
+  return count;
+}
+
 size_t BytesOf(const proto::SeriesKey& key, const StoredInterval& interval) {
   constexpr size_t kNode = 64;
   size_t bytes = kNode + sizeof key + key.path.size() + key.error_type.size() + interval.Bytes();
@@ -35,12 +47,20 @@ size_t BytesOf(const proto::SeriesKey& key, const StoredInterval& interval) {
 
 }  // namespace
 
-// Whether the batch may join: the same bucket, and nobody in it has changed who he is.
+// Whether the batch may join: the same bucket, nobody in it has changed who he is, and everybody's
+// counts go on from those of the group. They do not where batches are missing in between, or where
+// the agent lost a producer's baseline and counts from 0 again.
 bool BatchMerger::Fits(const Group& group, const ArchivedBatch& batch) const {
   if (group.bucket != (batch.interval_end_unix_ns + width_ns_ - 1) / width_ns_) return false;
-  for (const proto::ProducerDelta& delta : batch.producers) {
+  for (size_t i = 0; i < batch.producers.size(); ++i) {
+    const proto::ProducerDelta& delta = batch.producers[i];
     for (const Producer& producer : group.producers) {
-      if (producer.said.uuid == delta.uuid && !IsSameProducer(producer.said, delta)) return false;
+      if (producer.said.uuid != delta.uuid) continue;
+      const proto::ProducerTotals& before = producer.said.totals;
+      const bool goes_on =
+          before.recorded + CountOf(delta) == delta.totals.recorded &&
+          before.detail_sent + MergedOf(batch, i).detail_rows == delta.totals.detail_sent;
+      if (!goes_on || !IsSameProducer(producer.said, delta)) return false;
     }
   }
   return true;
@@ -64,10 +84,7 @@ void BatchMerger::Add(const ArchivedBatch& batch) {
 
 void BatchMerger::AddProducer(const ArchivedBatch& batch, size_t place, Group* group) {
   const proto::ProducerDelta& delta = batch.producers[place];
-  const MergedProducer merged =
-      batch.merged.empty()
-          ? MergedProducer{batch.id.sequence, delta.requests.size() + delta.timings.size()}
-          : batch.merged[place];
+  const MergedProducer merged = MergedOf(batch, place);
   auto found = std::find_if(group->producers.begin(), group->producers.end(),
                             [&](const Producer& p) { return p.said.uuid == delta.uuid; });
   if (found == group->producers.end()) {

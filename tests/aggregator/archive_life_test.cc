@@ -294,6 +294,29 @@ TEST_F(ArchiveLifeTest, Copies_LateBatchLandsInItsOwnInterval) {
   ExpectAllInEveryView();
 }
 
+TEST_F(ArchiveLifeTest, Copies_ProducerThatCountsFromZeroAgainBalances) {
+  policy_.copy_after_ns = {0, kDayNs, kDayNs};
+  Start(1);
+  uint64_t recorded = 0;
+  for (int i = 0; i < 8; ++i) {
+    proto::Batch batch = agent_.Next();
+    batch.producers.resize(1);
+    proto::ProducerDelta& producer = batch.producers[0];
+    producer.uuid.bytes[0] = 1;
+    producer.requests.clear();
+    producer.timings.clear();
+    producer.quarantine.clear();
+    producer.totals = {};
+    recorded = i == 3 ? 0 : recorded;  // the agent lost its baseline, in the same epoch
+    recorded += SamplesOf(batch);
+    producer.totals.recorded = recorded;
+    Commit({batch});
+  }
+  Keep();
+  ASSERT_GT(CountFiles(".10s.jsonl.zst"), 0u);
+  ExpectAllInEveryView();
+}
+
 TEST_F(ArchiveLifeTest, Remove_WaitsForReaders) {
   policy_.Of(ArchiveKind::kRaw).age_ns = 0;
   policy_.copy_after_ns = {0, kDayNs, kDayNs};
