@@ -25,7 +25,8 @@ std::atomic<uint64_t>* WordAt(const Mapping& mapping, size_t offset) {
 Result<uint64_t> SegmentFile::LoadControl() const {
   uint64_t word = 0;
   auto* const control = WordAt(header_, offsetof(SegmentHeader, control));
-  if (!GuardBus([&] { word = control->load(std::memory_order_relaxed); })) return TruncatedSegment();
+  if (!GuardBus([&] { word = control->load(std::memory_order_relaxed); }))
+    return TruncatedSegment();
   return word;
 }
 
