@@ -39,7 +39,8 @@ class InFlightTest : public AgentTest {
   // The producers of the directory, after they have been closed once.
   class Closed {
    public:
-    explicit Closed(InFlightTest* test) : set_(test->directory_fd(), test->agent_fd(), true) {
+    explicit Closed(InFlightTest* test)
+        : set_(test->directory_fd(), test->agent_fd(), OwnerRule{}) {
       std::vector<std::string> notes;
       set_.Rescan(0, &notes);
       EXPECT_EQ(all().size(), 1u) << testing::PrintToString(notes);
@@ -173,7 +174,7 @@ TEST_F(InFlightTest, Malicious_HolesAmongTheSlotsStayHoles) {
 
 TEST_F(InFlightTest, Malicious_AFileThatWasTruncatedIsPassedOver) {
   OpenTimer(1, decode_, monotonic_ns_, 77);
-  ProducerSet set(directory_fd(), agent_fd(), true);
+  ProducerSet set(directory_fd(), agent_fd(), OwnerRule{});
   std::vector<std::string> notes;
   set.Rescan(0, &notes);
   ASSERT_EQ(ftruncate(segment_.fd(), 0), 0);

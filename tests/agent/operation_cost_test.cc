@@ -35,7 +35,7 @@ class OperationCostTest : public AgentTest {
     segment_.Live();
     directory_ = proto::UniqueFd(open(segments_.path().c_str(), O_RDONLY | O_DIRECTORY));
     agent_directory_ = proto::UniqueFd(open(state_.path().c_str(), O_RDONLY | O_DIRECTORY));
-    set_ = std::make_unique<ProducerSet>(directory_.get(), agent_directory_.get(), true);
+    set_ = std::make_unique<ProducerSet>(directory_.get(), agent_directory_.get(), OwnerRule{});
     std::vector<std::string> notes;
     set_->Rescan(0, &notes);
     CloseContext context;
