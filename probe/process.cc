@@ -24,7 +24,11 @@ constexpr uint64_t kFirstPauseNs = 1'000'000'000;
 constexpr uint64_t kLongestPauseNs = 60'000'000'000;
 // About ten seconds. Whoever opens has milliseconds to do, but a machine can stall for seconds, and
 // what waits is a thread's first sample: it is lost when the wait ends.
-constexpr int kOpeningTries = 80'000;
+constexpr uint64_t kOpeningWaitNs = 10'000'000'000;
+// Between two looks at a lock that is held: doubled each time. Hundreds of threads that look every
+// few microseconds would keep a busy machine from the one that they wait for.
+constexpr uint64_t kFirstLookNs = 50'000;
+constexpr uint64_t kRarestLookNs = 10'000'000;
 
 struct State {
   std::atomic<ForkPage*> page{nullptr};  // SYNC fork-page: stored with release, read with acquire
@@ -77,7 +81,7 @@ ForkPage* MakePage() noexcept {
 void AdoptFork() noexcept {
   const ErrnoKeeper keeper;
   ForkPage& page = Process::Page();
-  const PageLock lock{page.opening, current_lane.is_opening ? 0 : kOpeningTries};
+  const PageLock lock{page.opening, current_lane.is_opening ? 0 : kOpeningWaitNs};
   // SYNC generation (reader)
   if (!lock.is_held() || page.generation.load(std::memory_order_acquire) != 0) return;
   current_lane.is_opening = true;
@@ -101,10 +105,10 @@ void AdoptFork() noexcept {
   current_lane.is_opening = false;
 }
 
-int OpeningTries() noexcept {
+uint64_t OpeningWaitNs() noexcept {
   const bool must_not_wait = current_lane.is_opening ||
                              Process::Page().is_opening_stuck.load(std::memory_order_relaxed) != 0;
-  return must_not_wait ? 0 : kOpeningTries;
+  return must_not_wait ? 0 : kOpeningWaitNs;
 }
 
 uint64_t CoarseNs() noexcept {
@@ -162,16 +166,18 @@ Segment* OpenNext() noexcept {
 
 }  // namespace
 
-PageLock::PageLock(std::atomic<uint32_t>& word, int tries) noexcept : word_(word) {
+PageLock::PageLock(std::atomic<uint32_t>& word, uint64_t longest_wait_ns) noexcept : word_(word) {
   // Many calls that are made under it are cancellation points; an unwinding would end the program
   // at the first noexcept function, or leave the lock held.
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state_);
-  for (;; --tries) {
+  uint64_t pause_ns = kFirstLookNs;
+  for (uint64_t waited_ns = 0;; waited_ns += pause_ns) {
     uint32_t expected = 0;
     // SYNC page-lock: acquire pairs with the release of the holder before.
     is_held_ = word_.compare_exchange_strong(expected, 1, std::memory_order_acquire);
-    if (is_held_ || tries <= 0) return;
-    const timespec pause{0, 50'000};
+    if (is_held_ || waited_ns >= longest_wait_ns) return;
+    if (waited_ns > 0 && pause_ns < kRarestLookNs) pause_ns *= 2;
+    const timespec pause{0, static_cast<long>(pause_ns)};
     nanosleep(&pause, nullptr);
   }
 }
@@ -206,7 +212,7 @@ Segment* Process::Ensure(const Segment* retired) noexcept {
   if (current != nullptr && current != retired) return current;
   const uint64_t retry_at = state.retry_at.load(std::memory_order_relaxed);
   if (current == nullptr && retry_at != 0 && CoarseNs() < retry_at) return nullptr;
-  const PageLock lock{Page().opening, OpeningTries()};
+  const PageLock lock{Page().opening, OpeningWaitNs()};
   if (!lock.is_held()) {
     if (!current_lane.is_opening) Page().is_opening_stuck.store(1, std::memory_order_relaxed);
     return nullptr;
@@ -240,7 +246,7 @@ void Process::CountLost(proto::LossReason reason) noexcept {
 
 bool Process::Configure(const ringside_config& config) noexcept {
   const ErrnoKeeper keeper;
-  const PageLock lock{Page().opening, kOpeningTries};
+  const PageLock lock{Page().opening, kOpeningWaitNs};
   if (!lock.is_held() || state.has_settings) return false;
   KeepConfiguration(config);
   return true;

@@ -48,8 +48,8 @@ class Process {
 // A spin lock in the fork page. Its holder, or who waits for it, cannot be cancelled.
 class PageLock {
  public:
-  // Waits for at most about `tries` * 50 us; 0: tries once.
-  PageLock(std::atomic<uint32_t>& word, int tries) noexcept;
+  // Sleeps for at most so long, in all; 0: tries once.
+  PageLock(std::atomic<uint32_t>& word, uint64_t longest_wait_ns) noexcept;
   ~PageLock();
   PageLock(const PageLock&) = delete;
   PageLock& operator=(const PageLock&) = delete;

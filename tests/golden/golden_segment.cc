@@ -69,7 +69,8 @@ void ExpectRequests(const Folded& folded) {
   const proto::RequestRow& open = folded.requests[3];
   EXPECT_EQ(open.outcome, Outcome::kAborted);
   EXPECT_EQ(open.attributes,
-            (proto::AttributeList{{"file", "c.wav"}, {"ratio", 0.5}, {"live", true}}));
+            (proto::AttributeList{
+                {"file", "c.wav"}, {"ratio", 0.5}, {"live", true}, {"worker.exit", "unknown"}}));
   ASSERT_EQ(open.steps.size(), 2u);
   EXPECT_EQ(open.steps[0].outcome, Outcome::kOk);
   EXPECT_EQ(open.steps[1].outcome, Outcome::kAborted);
