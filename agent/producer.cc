@@ -412,7 +412,7 @@ void Producer::PublishTails() {
   for (uint32_t lane = 0; lane < drain_.lanes(); ++lane) {
     const LaneCursor& cursor = drain_.cursor(lane);
     // A truncated file: the next collect will find out and say so.
-    if (!segment_->PublishTails(lane, cursor.timing_records, cursor.request_bytes)) return;
+    if (!segment_->PublishTails(lane, cursor.timing_records, cursor.request_bytes)) break;
   }
   // Only now: the next interval's slot is that of the one before this, and what came late into it
   // is in the copy that was just committed (tests/model/extremes.pml).

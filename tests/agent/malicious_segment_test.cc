@@ -220,6 +220,15 @@ TEST_F(MaliciousSegmentTest, Malicious_AQuarantinedProducersFilesGoWithIt) {
   EXPECT_EQ(agent_->counters().quarantined, 0u);
 }
 
+TEST_F(MaliciousSegmentTest, Malicious_ATruncatedOneGoesWithItsProcessToo) {
+  EXPECT_THAT(ReasonAfter([&] { ASSERT_EQ(ftruncate(bad_.fd(), 8192), 0); }), HasSubstr("resized"));
+  bad_.Die();
+  CloseIntervals(2);
+  EXPECT_FALSE(bad_.Exists());
+  EXPECT_TRUE(Last(bad_.uuid()).is_final);
+  EXPECT_EQ(agent_->counters().quarantined, 0u);
+}
+
 TEST_F(MaliciousSegmentTest, Malicious_RandomDamageNeverHarmsTheOthers) {
   StartAgent();
   CloseInterval();

@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 
+import pytest
 from stack import Stack, oracle_totals, wait_until
 
 HOSTILE = os.environ["RINGSIDE_HOSTILE_WORKER"]
@@ -42,16 +43,18 @@ BEFORE_IT_IS_MET = {
 class Hostile:
     """One hostile worker; `turn` makes it do what it came for."""
 
+    started = []
+
     def __init__(self, host, mode, when):
         self.service = f"{mode}-{when}"
         self.log = host.stack.root / f"hostile-{self.service}.log"
-        self.before = set(host.segment_files())
         with open(self.log, "wb") as out:
             self.child = subprocess.Popen(
                 [HOSTILE, mode], stdin=subprocess.PIPE, stdout=out, stderr=out,
                 env={**os.environ, "RINGSIDE_DIR": str(host.segments), "RINGSIDE_SERVICE": self.service})
-        wait_until(lambda: "ready" in self.log.read_text(), 20, self.log.read_text)
-        self.segment = next(name for name in host.segment_files() if name not in self.before)
+        Hostile.started.append(self.child)
+        wait_until(lambda: ".seg\n" in self.log.read_text(), 20, self.log.read_text)
+        self.segment = pathlib.Path(self.log.read_text().split()[1]).name
 
     def turn(self):
         self.child.stdin.write(b"\n")
@@ -59,6 +62,14 @@ class Hostile:
 
     def wait_done(self):
         wait_until(lambda: "done" in self.log.read_text(), 30, self.log.read_text)
+
+
+@pytest.fixture(autouse=True)
+def none_is_left_behind():
+    yield
+    for child in Hostile.started:
+        child.kill()
+        child.wait()
 
 
 def rss_anon_mib(pid):

@@ -188,7 +188,7 @@ int main(int argc, char** argv) {
   const ringside::Operation operation{"bad"};
   for (int i = 0; i < 100; ++i) operation.Record(std::chrono::microseconds(i + 1));
   const Segment segment;
-  std::puts("ready");
+  std::printf("ready %s\n", segment.path().c_str());
   std::fflush(stdout);
   std::getchar();
   mode->second(segment);
