@@ -78,7 +78,8 @@ void WriteSegments(const std::filesystem::path& directory, const std::string& te
   const std::string head = Cut(golden, 0, sizeof(SegmentHeader));
   Geometry g{};
   std::memcpy(&g, head.data() + offsetof(SegmentHeader, geometry), sizeof g);
-  const std::string lane = Cut(golden, g.lanes_offset, sizeof(Lane));
+  constexpr uint64_t kLane = 1;  // of the first thread; lane 0 is the shared one
+  const std::string lane = Cut(golden, g.lanes_offset + kLane * sizeof(Lane), sizeof(Lane));
   uint64_t timing_head = 0;
   uint64_t request_head = 0;
   uint64_t request_records = 0;
@@ -92,8 +93,10 @@ void WriteSegments(const std::filesystem::path& directory, const std::string& te
            Raw(static_cast<uint8_t>(early)) + Raw(uint8_t{0});
   };
   const std::string timings =
-      Cut(golden, g.timing_rings_offset, g.timing_ring_records * sizeof(TimingRecord));
-  const std::string requests = Cut(golden, g.request_rings_offset, request_head);
+      Cut(golden, g.timing_rings_offset + kLane * g.timing_ring_records * sizeof(TimingRecord),
+          g.timing_ring_records * sizeof(TimingRecord));
+  const std::string requests =
+      Cut(golden, g.request_rings_offset + kLane * g.request_ring_bytes, request_head);
   Write(directory / "ring", "timings", heads(timing_head, 0, 0, false) + timings);
   Write(directory / "ring", "requests", heads(0, request_head, request_records, true) + requests);
   for (size_t at = 0; at + sizeof(RequestRecord) <= requests.size();) {
