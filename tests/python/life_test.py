@@ -174,7 +174,8 @@ assert ringside.segment_path() is None and "tmpfs" in ringside.last_error()
 print(ringside.health()["lost_no_segment"])
 """
     # 10 timers and the request. What belongs to a request that is lost is lost with it.
-    assert int(run(code, RINGSIDE_DIR=str(tmp_path), RINGSIDE_QUIET="1")) == 11
+    # 10 timers, the request, its two stages and the value.
+    assert int(run(code, RINGSIDE_DIR=str(tmp_path), RINGSIDE_QUIET="1")) == 14
 
 
 def test_disabled_records_nothing_and_says_nothing(tmp_path):
