@@ -89,6 +89,13 @@ def test_full_disk_stops_acknowledgements_and_loses_nothing():
         assert ended[0] <= sum(row["count"] for row in rows) <= begun[0]
 
 
+def terminate_traced(stack):
+    """strace passes the signal on and may end before the aggregator does."""
+    traced = pathlib.Path(f"/proc/{stack.aggregator.child.pid}/task/{stack.aggregator.child.pid}/children").read_text().split()
+    stack.aggregator.terminate()
+    wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in traced), 20, lambda: traced)
+
+
 def injected(log):
     return log.read_text(errors="replace").count("(INJECTED)") if log.exists() else 0
 
@@ -114,7 +121,7 @@ def test_failed_syncs_and_renames_lose_and_double_nothing(error):
         wait_until(lambda: stack.merged("work") == ended, 40, lambda: (stack.merged("work"), ended))
         assert injected(log) >= 3, log.read_text(errors="replace")
         assert "cannot be made durable" in stack.aggregator.output()
-        stack.aggregator.terminate()
+        terminate_traced(stack)
         stack.start_aggregator()
         wait_until(lambda: stack.merged("work") == ended, 20, lambda: (stack.merged("work"), ended))
         assert_ledger_balances(stack)
