@@ -78,7 +78,9 @@ bool FindUnix(const std::string& path, const std::string& inode, SocketEnds* end
   ForEachRow(path, [&](const std::vector<std::string_view>& fields) {
     if (fields.size() <= kInode || fields[kInode] != inode) return true;
     ends->local = "a unix socket";
-    if (fields.size() > kPath) ends->local += " " + CleanText(fields[kPath], kMostPathBytes);
+    if (fields.size() > kPath) {
+      ends->local.append(" ").append(CleanText(fields[kPath], kMostPathBytes));
+    }
     found = true;
     return false;
   });
@@ -104,7 +106,9 @@ std::string AddressText(std::string_view hex) {
   char text[INET6_ADDRSTRLEN] = {};
   const bool is_v4 = colon == kV4Digits;
   if (inet_ntop(is_v4 ? AF_INET : AF_INET6, words, text, sizeof text) == nullptr) return {};
-  return (is_v4 ? text : "[" + std::string(text) + "]") + (":" + std::to_string(port));
+  std::string address;
+  address.append(is_v4 ? "" : "[").append(text).append(is_v4 ? ":" : "]:");
+  return address.append(std::to_string(port));
 }
 
 SocketEnds FindSocket(const std::string& net, uint64_t inode) {
