@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <poll.h>
-#include <sys/resource.h>
 
 #include "agent/commit.h"
 #include "agent/control_file.h"
@@ -23,6 +22,7 @@
 #include "agent/sampler.h"
 #include "agent/spool.h"
 #include "agent/spool_room.h"
+#include "proto/descriptor_limit.h"
 #include "proto/tick_clock.h"
 #include "proto/version.h"
 
@@ -39,14 +39,6 @@ constexpr uint64_t kRescanNs = 5 * kSecondNs;
 constexpr uint64_t kTakeOverNs = kSecondNs;
 constexpr uint64_t kIdlePolls = 10;  // one look at the rings of the idle in so many polls
 
-// Three descriptors a producer; a host may have thousands.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 Agent::Agent(AgentConfig config) : config_(std::move(config)), log_(new NoteLog) {}
@@ -58,7 +50,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
   if (config.host.empty()) config.host = DefaultHost();
   if (config.state_dir.empty()) return Status::Error("agent: no state directory given");
   if (config.interval.count() <= 0) return Status::Error("agent: the interval must be above 0");
-  RaiseDescriptorLimit();
+  proto::RaiseDescriptorLimit();  // three a producer; a host may have thousands
   std::unique_ptr<Agent> agent(new Agent(std::move(config)));
   if (Status s = agent->ServeMetrics(); !s) return s;
   Result<std::unique_ptr<DirectoryWatch>> watch = DirectoryWatch::Open(agent->config_.directory);
@@ -100,7 +92,6 @@ void Agent::DeliverLeftovers() {
 }
 
 Status Agent::Connect(uint64_t epoch) {
-  uplink_.reset();
   if (config_.aggregator.empty()) return Status();
   proto::Hello hello;
   hello.agent = spool_->agent();
@@ -109,7 +100,7 @@ Status Agent::Connect(uint64_t epoch) {
   hello.software_version = proto::kVersion;
   hello.boot_id = ReadBootId();
   Result<std::unique_ptr<Uplink>> uplink =
-      Uplink::Open(config_.aggregator, std::move(hello), spool_.get());
+      Uplink::Open(config_.aggregator, config_.keys, std::move(hello), spool_.get());
   if (uplink) uplink_ = std::move(*uplink);
   return uplink.status();
 }
@@ -152,8 +143,22 @@ void Agent::ConfigureSamplers(const SamplersConfig& samplers) {
   next_samplers_ = samplers;
 }
 
+void Agent::ReloadKeys() {
+  const std::lock_guard<std::mutex> lock(configuration_mutex_);
+  reload_keys_ = true;
+}
+
+void Agent::TakeKeys() {
+  reload_keys_ = false;
+  if (uplink_ == nullptr || config_.keys.secret.empty()) return;
+  const Status status =
+      Connect(control_ != nullptr ? control_->identity().epoch : spool_->tail().epoch);
+  log_->Info(status ? "keys read again, connecting anew" : "keys not changed: " + status.message());
+}
+
 void Agent::TakeConfiguration() {
   const std::lock_guard<std::mutex> lock(configuration_mutex_);
+  if (reload_keys_) TakeKeys();
   if (!next_samplers_) return;
   config_.samplers = std::move(*next_samplers_);
   next_samplers_.reset();

@@ -42,6 +42,7 @@ struct AgentConfig {
   std::string directory;   // of the segments; empty: as the probe chooses it
   std::string state_dir;   // the spool; one per agent
   std::string aggregator;  // endpoint; empty: nothing is sent, the spool fills
+  UplinkKeyFiles keys;     // empty: none, for an aggregator on this machine
   std::string host;        // empty: this machine's name
   OwnerRule owners;        // whose segments are read
   std::chrono::milliseconds interval{1000};
@@ -95,6 +96,10 @@ class Agent {
   // Which samplers run, and how often, from the next round on. From any thread.
   void ConfigureSamplers(const SamplersConfig& samplers);
 
+  // Reads the key files again and connects anew, at the next round. A file that is wrong changes
+  // nothing but the log. From any thread.
+  void ReloadKeys();
+
   const std::string& directory() const { return config_.directory; }
   AgentCounters counters() const;
   std::string metrics_url() const;  // empty: none
@@ -116,6 +121,7 @@ class Agent {
   bool CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns, uint64_t retire_after_ns);
   void ScheduleClose(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   void TakeConfiguration();
+  void TakeKeys();
   proto::ProducerDelta SampleMachine(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   void SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const;
   void Sleep(uint64_t now_monotonic_ns);
@@ -153,6 +159,7 @@ class Agent {
 
   std::mutex configuration_mutex_;
   std::optional<SamplersConfig> next_samplers_;  // guarded
+  bool reload_keys_ = false;                     // guarded
 };
 
 }  // namespace ringside::agent

@@ -9,8 +9,6 @@
 #include <poll.h>
 #include <zmq.h>
 
-#include "proto/loopback.h"
-
 namespace ringside::agent {
 namespace {
 
@@ -22,20 +20,17 @@ constexpr uint64_t kFirstPauseNs = 250 * kMillisecond;
 constexpr uint64_t kLongestPauseNs = 5000 * kMillisecond;
 constexpr uint64_t kNoPeerPauseNs = 20 * kMillisecond;
 constexpr uint64_t kRefusedPauseNs = 10000 * kMillisecond;
+// Between two attempts where ZeroMQ makes none: the two sides do not speak of the same keys.
+constexpr uint64_t kReconnectNs = 2000 * kMillisecond;
 // No acknowledgement for this long, with frames under way: greet again and resend.
 constexpr uint64_t kAckTimeoutNs = 5000 * kMillisecond;
 // Frames under way at a time. The spool holds the rest: a peer that stops costs no memory here.
 constexpr size_t kWindowFrames = 64;
 constexpr int kHighWaterMark = 128;
 constexpr int kReceiveBatch = 256;
-
-bool StaysHere(std::string_view endpoint) {
-  constexpr std::string_view kTcp = "tcp://";
-  if (endpoint.substr(0, 6) == "ipc://") return true;
-  if (endpoint.substr(0, kTcp.size()) != kTcp) return false;
-  const std::string_view host = endpoint.substr(kTcp.size(), endpoint.rfind(':') - kTcp.size());
-  return proto::IsLoopbackHost(host);
-}
+constexpr int kRefusedHandshakes = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                                   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                   ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 }  // namespace
 
@@ -56,22 +51,21 @@ Uplink::Uplink(proto::Hello identity, Spool* spool)
 
 Uplink::~Uplink() = default;
 
-Result<std::unique_ptr<Uplink>> Uplink::Open(const std::string& endpoint, proto::Hello identity,
+Result<std::unique_ptr<Uplink>> Uplink::Open(const std::string& endpoint,
+                                             const UplinkKeyFiles& key_files, proto::Hello identity,
                                              Spool* spool) {
-  if (!StaysHere(endpoint)) {
-    return Status::Error("--aggregator " + endpoint +
-                         ": connections are not authenticated yet, so only loopback "
-                         "(tcp://127.0.0.1:PORT, or a tunnel to it) and ipc:// are allowed");
-  }
+  const Result<std::optional<UplinkKeys>> keys = ReadUplinkKeys(key_files, endpoint);
+  if (!keys) return keys.status();
   std::unique_ptr<Uplink> uplink(new Uplink(std::move(identity), spool));
   uplink->endpoint_ = endpoint;
-  if (Status s = uplink->Connect(endpoint); !s) return s;
+  uplink->has_keys_ = keys->has_value();
+  if (Status s = uplink->Connect(*keys); !s) return s;
   return uplink;
 }
 
-Status Uplink::Connect(const std::string& endpoint) {
+Status Uplink::Connect(const std::optional<UplinkKeys>& keys) {
   const auto error = [&] {
-    return Status::Error("aggregator endpoint " + endpoint + ": " + zmq_strerror(zmq_errno()));
+    return Status::Error("aggregator endpoint " + endpoint_ + ": " + zmq_strerror(zmq_errno()));
   };
   Sockets& s = *sockets_;
   s.context = zmq_ctx_new();
@@ -91,16 +85,19 @@ Status Uplink::Connect(const std::string& endpoint) {
   set(ZMQ_HEARTBEAT_TIMEOUT, 6000);
   const int64_t most = static_cast<int64_t>(proto::kMaxFrameBytes);
   zmq_setsockopt(s.dealer, ZMQ_MAXMSGSIZE, &most, sizeof most);
+  if (keys) {
+    if (Status status = SetKeys(*keys, s.dealer); !status) return status;
+  }
 
   const char* const monitor_name = "inproc://monitor";  // contexts have names of their own
-  const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+  const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | kRefusedHandshakes;
   if (zmq_socket_monitor(s.dealer, monitor_name, events) != 0) return error();
   s.monitor = zmq_socket(s.context, ZMQ_PAIR);
   if (s.monitor == nullptr) return error();
   const int no_linger = 0;
   zmq_setsockopt(s.monitor, ZMQ_LINGER, &no_linger, sizeof no_linger);
   if (zmq_connect(s.monitor, monitor_name) != 0) return error();
-  if (zmq_connect(s.dealer, endpoint.c_str()) != 0) return error();
+  if (zmq_connect(s.dealer, endpoint_.c_str()) != 0) return error();
   return Status();
 }
 
@@ -110,7 +107,29 @@ void Uplink::StartGreeting(uint64_t at_ns) {
   greeting_pause_ns_ = kFirstPauseNs;
 }
 
-int Uplink::ReadMonitor(uint64_t now_ns) {
+// An aggregator that knows us not closes without a word, and ZeroMQ tries again by itself. One that
+// has no keys while we do, or the reverse, is given up by ZeroMQ for good: its keys may change.
+void Uplink::OnRefusedHandshake(uint16_t event, uint64_t now_ns, std::vector<std::string>* notes) {
+  ++counters_.refused_handshakes;
+  if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) reconnect_ns_ = now_ns + kReconnectNs;
+  notes->push_back(
+      "aggregator " + endpoint_ +
+      (has_keys_
+           ? " closed the connection during the handshake: this agent's public key is not in "
+             "its allow-list, or its own key is not the one of --aggregator-key, or it has no "
+             "keys (ringside doctor; docs/deploy.md)"
+           : " closed the connection during the handshake: does it ask for keys? (--key and "
+             "--aggregator-key; docs/deploy.md)"));
+}
+
+void Uplink::Reconnect(uint64_t now_ns) {
+  if (reconnect_ns_ == 0 || now_ns < reconnect_ns_) return;
+  reconnect_ns_ = 0;
+  zmq_disconnect(sockets_->dealer, endpoint_.c_str());  // an error: it is gone already
+  zmq_connect(sockets_->dealer, endpoint_.c_str());
+}
+
+int Uplink::ReadMonitor(uint64_t now_ns, std::vector<std::string>* notes) {
   int count = 0;
   zmq_msg_t part;
   zmq_msg_init(&part);
@@ -122,6 +141,7 @@ int Uplink::ReadMonitor(uint64_t now_ns) {
     // The second part is the address.
     if (zmq_msg_more(&part) != 0) zmq_msg_recv(&part, sockets_->monitor, ZMQ_DONTWAIT);
     if (event == ZMQ_EVENT_DISCONNECTED) ++counters_.disconnects;
+    if ((event & kRefusedHandshakes) != 0) OnRefusedHandshake(event, now_ns, notes);
     StartGreeting(now_ns);
     ++count;
   }
@@ -134,7 +154,8 @@ bool Uplink::Send(const std::string& bytes) {
 }
 
 int Uplink::Poll(uint64_t now_monotonic_ns, uint64_t now_unix_ns, std::vector<std::string>* notes) {
-  int work = ReadMonitor(now_monotonic_ns);
+  int work = ReadMonitor(now_monotonic_ns, notes);
+  Reconnect(now_monotonic_ns);
   work += Receive(now_monotonic_ns, notes);
   if (state_ == State::kGreeting) return work + Greet(now_monotonic_ns, now_unix_ns);
   return work + Stream(now_monotonic_ns, notes);

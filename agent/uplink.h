@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agent/spool.h"
+#include "agent/uplink_keys.h"
 #include "proto/inflight.h"
 #include "proto/status.h"
 #include "proto/wire.h"
@@ -30,11 +31,13 @@ struct UplinkCounters {
   uint64_t refusals = 0;
   uint64_t bad_frames = 0;  // from the aggregator's side
   uint64_t disconnects = 0;
+  uint64_t refused_handshakes = 0;  // keys that do not fit, or only one side has any
 };
 
 class Uplink {
  public:
   static proto::Result<std::unique_ptr<Uplink>> Open(const std::string& endpoint,
+                                                     const UplinkKeyFiles& key_files,
                                                      proto::Hello identity, Spool* spool);
   ~Uplink();
   Uplink(const Uplink&) = delete;
@@ -62,8 +65,10 @@ class Uplink {
   struct Sockets;
 
   Uplink(proto::Hello identity, Spool* spool);
-  proto::Status Connect(const std::string& endpoint);
-  int ReadMonitor(uint64_t now_ns);
+  proto::Status Connect(const std::optional<UplinkKeys>& keys);
+  int ReadMonitor(uint64_t now_ns, std::vector<std::string>* notes);
+  void OnRefusedHandshake(uint16_t event, uint64_t now_ns, std::vector<std::string>* notes);
+  void Reconnect(uint64_t now_ns);
   int Receive(uint64_t now_ns, std::vector<std::string>* notes);
   void OnFrame(std::string_view bytes, uint64_t now_ns, std::vector<std::string>* notes);
   void OnWelcome(const proto::Welcome& welcome, uint64_t now_ns);
@@ -74,6 +79,8 @@ class Uplink {
 
   std::unique_ptr<Sockets> sockets_;
   std::string endpoint_;
+  bool has_keys_ = false;
+  uint64_t reconnect_ns_ = 0;  // 0: ZeroMQ does it
   proto::Hello identity_;
   Spool* spool_;
   State state_ = State::kGreeting;

@@ -8,6 +8,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "aggregator/agent_bindings.h"
 #include "aggregator/alerts.h"
 #include "aggregator/archive_keeper.h"
 #include "aggregator/archive_repair.h"
@@ -16,8 +17,10 @@
 #include "aggregator/data_directory.h"
 #include "aggregator/http_routes.h"
 #include "aggregator/http_server.h"
+#include "aggregator/keyring.h"
 #include "aggregator/log_limit.h"
 #include "aggregator/receiver.h"
+#include "proto/descriptor_limit.h"
 #include "proto/tick_clock.h"
 
 namespace ringside::aggregator {
@@ -76,6 +79,8 @@ class Aggregator::Impl {
   int DoWork(uint64_t now_unix_ns);
   void Stop();
   void Wait();
+  // SYNC reload_keys: a flag that carries no data; relaxed.
+  void ReloadKeys() { reload_keys_.store(true, std::memory_order_relaxed); }
 
   const Receiver* receiver() const { return receiver_.get(); }
   const HttpServer* http() const { return http_.get(); }
@@ -85,6 +90,8 @@ class Aggregator::Impl {
   const ArchiveReport& report() const { return report_; }
 
  private:
+  proto::Status Listen();
+  void TakeKeys();
   proto::Status StartHttp();
   proto::Status Replay();
   proto::Status OpenArchive();
@@ -99,6 +106,8 @@ class Aggregator::Impl {
   ArchiveReport report_;
   std::unique_ptr<AlertEngine> alerts_;
   std::unique_ptr<Receiver> receiver_;
+  std::unique_ptr<AgentBindings> bindings_;  // null: no keys
+  std::atomic<bool> reload_keys_{false};
   std::optional<ArchiveWriter> archive_;
   std::optional<Intake> intake_;
   std::optional<ArchiveKeeper> keeper_;
@@ -119,12 +128,36 @@ proto::Status Aggregator::Impl::Start() {
   auto alerts = AlertEngine::Load(config_.rules_file, data_.alerts_file());
   if (!alerts.ok()) return alerts.status();
   alerts_ = std::move(*alerts);
-  auto receiver = Receiver::Bind(config_.listen);
-  if (!receiver.ok()) return receiver.status();
-  receiver_ = std::move(*receiver);
+  if (proto::Status listening = Listen(); !listening.ok()) return listening;
   if (proto::Status http = StartHttp(); !http.ok()) return http;
   if (proto::Status replayed = Replay(); !replayed.ok()) return replayed;
   return OpenArchive();
+}
+
+proto::Status Aggregator::Impl::Listen() {
+  proto::RaiseDescriptorLimit();  // one a connection, strangers' included
+  auto keyring = Keyring::Load(config_.key_file, config_.allow_file);
+  if (!keyring.ok()) return keyring.status();
+  if (*keyring != nullptr) {
+    auto bindings = AgentBindings::Open(data_.bindings_file());
+    if (!bindings.ok()) return bindings.status();
+    bindings_ = std::move(*bindings);
+  }
+  auto receiver = Receiver::Bind(config_.listen, std::move(*keyring));
+  if (!receiver.ok()) return receiver.status();
+  receiver_ = std::move(*receiver);
+  return {};
+}
+
+void Aggregator::Impl::TakeKeys() {
+  if (bindings_ == nullptr || !reload_keys_.exchange(false, std::memory_order_relaxed)) return;
+  auto keyring = Keyring::Load(config_.key_file, config_.allow_file);
+  if (!keyring.ok()) {
+    spdlog::error("keys not changed: {}", keyring.message());
+    return;
+  }
+  spdlog::info("keys read again: {} may connect", (*keyring)->size());
+  receiver_->SetKeyring(std::move(*keyring));
 }
 
 proto::Status Aggregator::Impl::StartHttp() {
@@ -177,7 +210,8 @@ proto::Status Aggregator::Impl::OpenArchive() {
       [this](const proto::Batch& batch) { Merge(batch); },
       [this](proto::InFlight in_flight, uint64_t now_unix_ns) {
         return inflight_.Take(std::move(in_flight), now_unix_ns);
-      });
+      },
+      bindings_.get());
   keeper_.emplace(data_.archive(), config_.archive, KeeperLog());
   keeper_->Start(config_.archive_pause_ms);
   // SYNC replayed (writer)
@@ -186,6 +220,7 @@ proto::Status Aggregator::Impl::OpenArchive() {
 }
 
 int Aggregator::Impl::DoWork(uint64_t now_unix_ns) {
+  TakeKeys();
   int work = intake_->DoWork(now_unix_ns);
   if (now_unix_ns >= next_evaluation_unix_ns_) {
     next_evaluation_unix_ns_ = now_unix_ns + kEvaluateEveryNs;
@@ -228,6 +263,8 @@ void Aggregator::Run(const std::atomic<bool>& stop) {
   for (int turn = 0; turn < kLastTurns && DoWork(proto::UnixNs()) != 0; ++turn) {
   }
 }
+
+void Aggregator::ReloadKeys() { impl_->ReloadKeys(); }
 
 void Aggregator::Stop() { impl_->Stop(); }
 

@@ -26,7 +26,11 @@ struct AggregatorConfig {
   std::string data_dir;
   std::string listen = "tcp://127.0.0.1:7750";  // port 0 or *: any free one
   std::string http = "127.0.0.1:7751";          // port 0: any free one; empty: no HTTP
-  std::string rules_file;                       // empty: no alerts
+  // Files of the aggregator's secret key and of the agents' public ones; both empty: no keys are
+  // asked for, and only what stays on this machine may be listened on.
+  std::string key_file;
+  std::string allow_file;
+  std::string rules_file;  // empty: no alerts
   uint64_t rotate_bytes = uint64_t{64} << 20;
   // An operation in flight is stuck when it is so many times older than its 99th percentile.
   double stuck_factor = InFlightBoard::kDefaultStuckFactor;
@@ -49,6 +53,9 @@ class Aggregator {
   int DoWork(uint64_t now_unix_ns);
   // Turn after turn until `stop`; then what has arrived by then is still handled.
   void Run(const std::atomic<bool>& stop);
+  // Reads the key files again, at the next turn: a file that is wrong changes nothing but the log.
+  // Any thread.
+  void ReloadKeys();
   // Closes HTTP and the socket. Idempotent; the destructor calls it.
   void Stop();
 

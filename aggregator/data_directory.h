@@ -20,6 +20,8 @@ class DataDirectory {
   static bool IsServed(const std::string& path);
 
   std::string archive() const { return path_ + "/archive"; }
+  // Whose key speaks for which agent.
+  std::string bindings_file() const { return path_ + "/agents"; }
   std::string alerts_file() const { return archive() + "/alerts.jsonl"; }
 
  private:

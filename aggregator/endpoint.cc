@@ -31,7 +31,7 @@ bool IsPort(std::string_view text) {
   return error == std::errc{} && end == text.data() + text.size() && port <= 65535;
 }
 
-proto::Result<std::string> CheckTcp(const std::string& endpoint) {
+proto::Result<std::string> CheckTcp(const std::string& endpoint, bool has_keys) {
   const std::string address = endpoint.substr(kTcp.size());
   const size_t colon = address.rfind(':');
   if (colon == std::string::npos || !IsPort(std::string_view(address).substr(colon + 1))) {
@@ -39,10 +39,11 @@ proto::Result<std::string> CheckTcp(const std::string& endpoint) {
   }
   std::string host = address.substr(0, colon);
   if (host == "localhost") host = "127.0.0.1";
-  if (!proto::IsLoopbackHost(host)) {
-    return Refuse(endpoint,
-                  "connections are not authenticated yet, so only loopback is allowed "
-                  "(tcp://127.0.0.1:PORT, or a tunnel to it)");
+  if (!has_keys && !proto::IsLoopbackHost(host)) {
+    return Refuse(
+        endpoint,
+        "beyond loopback agents must be known by their keys (ringside keygen FILE, then "
+        "--key FILE and --allow FILE; docs/deploy.md), or listen on tcp://127.0.0.1:PORT");
   }
   return std::string(kTcp) + host + address.substr(colon);
 }
@@ -84,8 +85,8 @@ proto::Result<std::string> CheckIpc(const std::string& endpoint) {
 
 }  // namespace
 
-proto::Result<std::string> CheckListenEndpoint(const std::string& endpoint) {
-  if (endpoint.starts_with(kTcp)) return CheckTcp(endpoint);
+proto::Result<std::string> CheckListenEndpoint(const std::string& endpoint, bool has_keys) {
+  if (endpoint.starts_with(kTcp)) return CheckTcp(endpoint, has_keys);
   if (endpoint.starts_with(kIpc)) return CheckIpc(endpoint);
   return Refuse(endpoint, "is neither tcp://127.0.0.1:PORT nor ipc:///PATH");
 }

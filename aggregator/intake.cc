@@ -35,11 +35,12 @@ std::string Named(const proto::BatchId& id) {
 }  // namespace
 
 Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
-               TakeInFlight take_inflight)
+               TakeInFlight take_inflight, AgentBindings* bindings)
     : receiver_(receiver),
       archive_(archive),
       merge_(std::move(merge)),
       take_inflight_(std::move(take_inflight)),
+      bindings_(bindings),
       applied_(std::move(applied)) {}
 
 proto::Status Intake::status() const {
@@ -107,9 +108,17 @@ void Intake::Refuse(const std::string& route, const proto::Uuid& agent, const st
   receiver_->Send(route, proto::EncodeRefuse(agent, {reason}));
 }
 
+bool Intake::Admit(const Arrival& arrival, const proto::Uuid& agent, const std::string& host) {
+  if (bindings_ == nullptr) return true;
+  const proto::Status admitted = bindings_->Admit(arrival.peer, agent, host);
+  if (!admitted.ok()) Refuse(arrival.route, agent, admitted.message());
+  return admitted.ok();
+}
+
 void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) {
   proto::Result<proto::Hello> hello = proto::DecodeHello(frame);
   if (!hello.ok()) return Refuse(arrival.route, AgentOf(frame.header), hello.message());
+  if (!Admit(arrival, hello->agent, hello->host)) return;
   ++counters_.hellos;
   proto::Welcome welcome;
   welcome.epoch = hello->epoch;
@@ -123,6 +132,7 @@ void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) 
 void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& frame) {
   proto::Result<proto::InFlight> in_flight = proto::DecodeInFlight(frame);
   if (!in_flight.ok()) return HandleBadFrame(arrival, in_flight.message());
+  if (!Admit(arrival, in_flight->agent, in_flight->host)) return;
   ++counters_.inflight;
   const proto::Uuid agent = in_flight->agent;
   const proto::InFlightLimits limits = take_inflight_(std::move(*in_flight), now_unix_ns_);
@@ -137,6 +147,7 @@ void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) 
   if (id.agent.IsZero() || id.sequence == 0) {
     return Refuse(arrival.route, id.agent, Named(id) + ": agent and sequence must not be zero");
   }
+  if (!Admit(arrival, id.agent, batch->host)) return;
   if (applied_.Contains(id)) {
     ++counters_.duplicates;
     Acknowledge(arrival.route, id);

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "aggregator/agent_bindings.h"
 #include "aggregator/applied_set.h"
 #include "aggregator/archive_writer.h"
 #include "aggregator/log_limit.h"
@@ -53,8 +54,9 @@ class Intake {
   // Called for what agents say is in flight; the answer goes back.
   using TakeInFlight = std::function<proto::InFlightLimits(proto::InFlight, uint64_t now_unix_ns)>;
 
+  // `bindings` says whose key may speak for which agent; null: without keys nobody is asked.
   Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
-         TakeInFlight take_inflight);
+         TakeInFlight take_inflight, AgentBindings* bindings = nullptr);
 
   // One turn; never waits. Returns how many frames it handled.
   int DoWork(uint64_t now_unix_ns);
@@ -72,6 +74,8 @@ class Intake {
 
   void Handle(const Arrival& arrival);
   void HandleBadFrame(const Arrival& arrival, const std::string& why);
+  // False: its key may not speak for this agent, and it was told so.
+  bool Admit(const Arrival& arrival, const proto::Uuid& agent, const std::string& host);
   void AddToGroup(const Arrival& arrival, proto::Batch batch);
   void HandleHello(const Arrival& arrival, const proto::FrameView& frame);
   void HandleInFlight(const Arrival& arrival, const proto::FrameView& frame);
@@ -86,6 +90,7 @@ class Intake {
   ArchiveWriter* const archive_;
   const Merge merge_;
   const TakeInFlight take_inflight_;
+  AgentBindings* const bindings_;
   AppliedSets applied_;
   std::vector<proto::Batch> group_;  // not durable yet
   AppliedSets in_group_;

@@ -29,6 +29,7 @@ void AddReport(CLI::App* app, Action* action);
 void AddInFlight(CLI::App* app, Action* action);
 void AddArchive(CLI::App* app, Action* action);
 void AddLedger(CLI::App* app, Action* action);
+void AddKeygen(CLI::App* app, Action* action);
 void AddDoctor(CLI::App* app, Action* action);
 void AddShm(CLI::App* app, Action* action);
 // `command`: what followed "--" on the command line.

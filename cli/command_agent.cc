@@ -26,7 +26,7 @@ constexpr const char* kFooter =
     "  ringside agent --config ringside.yaml --check";
 
 int RunAgent(Configuration* configuration) {
-  if (configuration->flags()->check) return configuration->Check();
+  if (configuration->flags()->check) return configuration->Check(true, false);
   if (const proto::Status status = configuration->Load(); !status.ok()) {
     return Fail(status.message());
   }
@@ -48,7 +48,7 @@ int RunAgent(Configuration* configuration) {
               options.aggregator.c_str());
   std::fflush(stdout);
   const int exit_code =
-      WaitForStop(&signals, &agent, nullptr, [&] { configuration->Reload(&agent); });
+      WaitForStop(&signals, &agent, nullptr, [&] { configuration->Reload(&agent, nullptr); });
   agent.Stop();
   return exit_code;
 }

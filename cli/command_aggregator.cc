@@ -24,7 +24,7 @@ constexpr const char* kFooter =
     "  ringside aggregator --listen tcp://127.0.0.1:7750 --data /srv/ringside --rules rules.yaml";
 
 int RunAggregator(Configuration* configuration) {
-  if (configuration->flags()->check) return configuration->Check();
+  if (configuration->flags()->check) return configuration->Check(false, true);
   if (const proto::Status status = configuration->Load(); !status.ok()) {
     return Fail(status.message());
   }
@@ -47,8 +47,8 @@ int RunAggregator(Configuration* configuration) {
               static_cast<int>(getpid()), aggregator.http_url().c_str(),
               aggregator.endpoint().c_str(), options.data.c_str());
   std::fflush(stdout);
-  const int exit_code =
-      WaitForStop(&signals, nullptr, &aggregator, [&] { configuration->Reload(nullptr); });
+  const int exit_code = WaitForStop(&signals, nullptr, &aggregator,
+                                    [&] { configuration->Reload(nullptr, &aggregator); });
   aggregator.Stop();
   return exit_code;
 }

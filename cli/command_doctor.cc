@@ -39,6 +39,7 @@ int RunDoctor(DoctorOptions* options) {
   }
   Findings findings;
   ExamineRingside(config, &findings);
+  ExamineKeys(config, &findings);
   ExamineMachine(config, &findings);
   const std::string text =
       options->json ? DoctorJson(findings) : DoctorText(findings, TerminalWidth(STDOUT_FILENO));

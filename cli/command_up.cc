@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <signal.h>
@@ -25,8 +27,16 @@ constexpr const char* kFooter =
     "  ringside up --data /srv/ringside --rules rules.yaml\n"
     "  ringside up --listen ipc:///run/ringside/wire.sock --http 127.0.0.1:0";
 
+// Where all addresses are listened on, loopback is one of them.
+std::string FromHere(const std::string& endpoint) {
+  for (const std::string_view any : {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"}) {
+    if (endpoint.starts_with(any)) return "tcp://127.0.0.1:" + endpoint.substr(any.size());
+  }
+  return endpoint;
+}
+
 int RunUp(Configuration* configuration) {
-  if (configuration->flags()->check) return configuration->Check();
+  if (configuration->flags()->check) return configuration->Check(true, true);
   if (const proto::Status status = configuration->Load(); !status.ok()) {
     return Fail(status.message());
   }
@@ -46,7 +56,10 @@ int RunUp(Configuration* configuration) {
     return Fail(status.message());
   }
   AgentOptions agent_options = options.agent;
-  agent_options.aggregator = aggregator.endpoint();
+  agent_options.aggregator = FromHere(aggregator.endpoint());
+  if (!options.aggregator.key.empty() && agent_options.aggregator_key.empty()) {
+    agent_options.aggregator_key = options.aggregator.key + ".pub";
+  }
   AgentService agent;
   if (const proto::Status status = agent.Start(agent_options); !status.ok()) {
     return Fail(status.message());
@@ -58,8 +71,8 @@ int RunUp(Configuration* configuration) {
               aggregator.http_url().c_str(), options.aggregator.data.c_str(),
               agent.directory().c_str());
   std::fflush(stdout);
-  const int exit_code =
-      WaitForStop(&signals, &agent, &aggregator, [&] { configuration->Reload(&agent); });
+  const int exit_code = WaitForStop(&signals, &agent, &aggregator,
+                                    [&] { configuration->Reload(&agent, &aggregator); });
   agent.Stop();
   aggregator.Stop();
   return exit_code;

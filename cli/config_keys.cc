@@ -142,6 +142,7 @@ std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
   const auto text = [&](const char* path, auto get) { keys.push_back(TextKey(path, get)); };
   text("agent.aggregator", [](DaemonConfig& c) -> Text { return c.agent.aggregator; });
+  text("agent.aggregator_key", [](DaemonConfig& c) -> Text { return c.agent.aggregator_key; });
   text("agent.detail", [](DaemonConfig& c) -> Text { return c.agent.detail; });
   keys.back().set = [](const std::string& value, DaemonConfig* config) {
     const auto budget = agent::ParseDetailBudget(value);
@@ -158,13 +159,16 @@ std::vector<ConfigKey> MakeKeys() {
   text("agent.metrics", [](DaemonConfig& c) -> Text { return c.agent.metrics; });
   keys.push_back(NumberKey("agent.inflight_hz", 0, kMostInflightHz,
                            [](DaemonConfig& c) -> double& { return c.agent.inflight_hz; }));
+  text("agent.key", [](DaemonConfig& c) -> Text { return c.agent.key; });
   keys.push_back(BytesKey("agent.spool_limit", kSmallestSpool,
                           [](DaemonConfig& c) -> uint64_t& { return c.agent.spool_limit_bytes; }));
   text("agent.state", [](DaemonConfig& c) -> Text { return c.agent.state; });
   text("agent.statsd", [](DaemonConfig& c) -> Text { return c.agent.statsd; });
   text("agent.statsd_socket", [](DaemonConfig& c) -> Text { return c.agent.statsd_socket; });
+  text("aggregator.allow", [](DaemonConfig& c) -> Text { return c.aggregator.allow; });
   text("aggregator.data", [](DaemonConfig& c) -> Text { return c.aggregator.data; });
   text("aggregator.http", [](DaemonConfig& c) -> Text { return c.aggregator.http; });
+  text("aggregator.key", [](DaemonConfig& c) -> Text { return c.aggregator.key; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
   text("aggregator.retain", [](DaemonConfig& c) -> Text { return c.aggregator.retain; });
   keys.back().set = [](const std::string& wanted, DaemonConfig* config) {

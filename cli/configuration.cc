@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
+#include "agent/uplink_keys.h"
+#include "aggregator/keyring.h"
 #include "aggregator/rules.h"
 #include "cli/command.h"
 #include "cli/services.h"
@@ -43,7 +45,9 @@ proto::Result<DaemonConfig> Configuration::ReadFile() const {
 }
 
 std::vector<int> Configuration::Signals() const {
-  if (flags_.config.empty()) return {SIGINT, SIGTERM};
+  if (flags_.config.empty() && values_.agent.key.empty() && values_.aggregator.key.empty()) {
+    return {SIGINT, SIGTERM};
+  }
   return {SIGINT, SIGTERM, SIGHUP};
 }
 
@@ -55,18 +59,38 @@ proto::Status Configuration::Load() {
   return {};
 }
 
-int Configuration::Check() {
+proto::Status Configuration::CheckFiles(bool for_agent, bool for_aggregator) const {
+  const AgentOptions& agent = values_.agent;
+  const AggregatorOptions& aggregator = values_.aggregator;
+  if (for_aggregator) {
+    if (!aggregator.rules.empty()) {
+      const auto rules = aggregator::LoadRules(aggregator.rules);
+      if (!rules) return rules.status();
+    }
+    const auto keyring = aggregator::Keyring::Load(aggregator.key, aggregator.allow);
+    if (!keyring) return keyring.status();
+  }
+  if (!for_agent) return {};
+  return agent::ReadUplinkKeys({agent.key, agent.aggregator_key}, agent.aggregator).status();
+}
+
+int Configuration::Check(bool for_agent, bool for_aggregator) {
   if (const proto::Status status = Load(); !status) return Fail(status.message());
-  if (const std::string& rules = values_.aggregator.rules; !rules.empty()) {
-    const auto loaded = aggregator::LoadRules(rules);
-    if (!loaded) return Fail(loaded.message());
+  if (const proto::Status status = CheckFiles(for_agent, for_aggregator); !status) {
+    return Fail(status.message());
   }
   std::printf("%s: ok\n",
               flags_.config.empty() ? "no configuration file, defaults" : flags_.config.c_str());
   return kExitOk;
 }
 
-void Configuration::Reload(AgentService* agent) {
+void Configuration::Reload(AgentService* agent, AggregatorService* aggregator) {
+  if (!flags_.config.empty()) ReloadFile(agent);
+  if (agent != nullptr) agent->ReloadKeys();
+  if (aggregator != nullptr) aggregator->ReloadKeys();
+}
+
+void Configuration::ReloadFile(AgentService* agent) {
   proto::Result<DaemonConfig> read = ReadFile();
   if (!read) {
     spdlog::error("configuration not changed: {}", read.message());

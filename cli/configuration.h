@@ -14,6 +14,7 @@
 namespace ringside::cli {
 
 class AgentService;
+class AggregatorService;
 
 class Configuration {
  public:
@@ -21,18 +22,20 @@ class Configuration {
   DaemonConfig* values() { return &values_; }
   DaemonFlags* flags() { return &flags_; }
 
-  // Those that stop a daemon; with a file also SIGHUP, which reads it again.
+  // After Load: those that stop a daemon; with a file or keys also SIGHUP, which reads them again.
   std::vector<int> Signals() const;
   // Reads the file; what the command line said stays.
   proto::Status Load();
-  // For --check: loads, and looks at the files that it names. Prints; an exit code.
-  int Check();
+  // For --check of these two: loads, and looks at the files that it names. Prints; an exit code.
+  int Check(bool for_agent, bool for_aggregator);
   // For SIGHUP: a file that is wrong changes nothing. Says in the log what changed, and what waits
-  // for a restart. `agent` may be null.
-  void Reload(AgentService* agent);
+  // for a restart. Either may be null.
+  void Reload(AgentService* agent, AggregatorService* aggregator);
 
  private:
   proto::Result<DaemonConfig> ReadFile() const;
+  proto::Status CheckFiles(bool for_agent, bool for_aggregator) const;
+  void ReloadFile(AgentService* agent);
 
   DaemonConfig values_;  // in force; the command fills in what nobody said
   DaemonConfig said_;    // by file and command line

@@ -57,6 +57,10 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
   add("--data", "aggregator.data", &options->data, "DIR",
       "Data directory, with the archive (default: $XDG_STATE_HOME/ringside, else "
       "~/.local/state/ringside)");
+  add("--key", "aggregator.key", &options->key, "FILE",
+      "The aggregator's secret key (ringside keygen); needed to listen beyond loopback");
+  add("--allow", "aggregator.allow", &options->allow, "FILE",
+      "Public keys of the agents that may connect, one \"NAME KEY\" a line");
   add("--rules", "aggregator.rules", &options->rules, "FILE", "Alert rules (YAML)");
   CLI::Option* const factor =
       command
@@ -74,6 +78,10 @@ void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flag
   add("--aggregator", "agent.aggregator", &options->aggregator, "ENDPOINT",
       "Where the aggregator listens")
       ->capture_default_str();
+  add("--key", "agent.key", &options->key, "FILE",
+      "This agent's secret key (ringside keygen); needed for an aggregator on another machine");
+  add("--aggregator-key", "agent.aggregator_key", &options->aggregator_key, "FILE",
+      "The aggregator's public key");
   add("--state", "agent.state", &options->state, "DIR",
       "What is not acknowledged yet (default: $XDG_STATE_HOME/ringside/agent, else "
       "~/.local/state/ringside/agent)");

@@ -33,6 +33,8 @@ struct AggregatorOptions {
   std::string listen = kDefaultListen;
   std::string http = kDefaultHttp;
   std::string data;   // empty: DefaultDataDirectory()
+  std::string key;    // file of its secret key; empty: none, then only this machine gets in
+  std::string allow;  // file of the agents' public keys; with `key`
   std::string rules;  // empty: none
   double stuck_factor = 10;
   std::string retain;  // what differs from ArchivePolicy's defaults, as its Set reads it
@@ -40,9 +42,11 @@ struct AggregatorOptions {
 
 struct AgentOptions {
   std::string aggregator = kDefaultListen;
-  std::string host;       // empty: this machine's name
-  std::string directory;  // of the segments; empty: as the probe chooses it
-  std::string state;      // empty: <data>/agent
+  std::string key;             // file of its secret key; empty: none, for this machine's aggregator
+  std::string aggregator_key;  // file of the aggregator's public key; with `key`
+  std::string host;            // empty: this machine's name
+  std::string directory;       // of the segments; empty: as the probe chooses it
+  std::string state;           // empty: <data>/agent
   uint64_t spool_limit_bytes = uint64_t{1} << 30;
   std::string detail = "default";  // off, default, all, REQUESTS:SAMPLES
   std::string group;    // whose segments are read beside one's own: name or number; empty: none
@@ -68,11 +72,11 @@ struct DaemonFlags {
 void AddConfigFile(CLI::App* command, DaemonFlags* flags);
 // --config and --check.
 void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
-// --listen, --http, --data, --rules, --retain.
+// --listen, --http, --data, --key, --allow, --rules, --retain.
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
 // --dir, --host, --group, --detail, --spool-limit, --metrics: what `agent` and `up` share.
 void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);
-// --aggregator and --state of `agent`.
+// --aggregator, --key, --aggregator-key and --state of `agent`.
 void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);
 
 // $XDG_STATE_HOME/ringside, else ~/.local/state/ringside.

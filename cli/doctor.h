@@ -26,8 +26,11 @@ using Findings = std::vector<Finding>;
 
 // The machine: clock, GPUs, pressure, processes, control groups, limits.
 void ExamineMachine(const DaemonConfig& config, Findings* findings);
-// Ringside itself: segments, workers, agent, state, aggregator, its HTTP, keys.
+// Ringside itself: segments, workers, agent, state, aggregator, its HTTP.
 void ExamineRingside(const DaemonConfig& config, Findings* findings);
+
+// The keys of both, and whether the agent's aggregator takes its own.
+void ExamineKeys(const DaemonConfig& config, Findings* findings);
 
 // Some finding is kWrong.
 bool AnyWrong(const Findings& findings);

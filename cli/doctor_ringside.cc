@@ -1,4 +1,4 @@
-// Ringside itself: segments, workers, agent, state, aggregator, its HTTP, keys.
+// Ringside itself: segments, workers, agent, state, aggregator, its HTTP.
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -184,8 +184,6 @@ void ExamineRingside(const DaemonConfig& config, Findings* findings) {
   findings->push_back(StateDirectory("state", config.agent.state));
   findings->push_back(Aggregator(config.agent.aggregator));
   findings->push_back(Http(config.aggregator.http));
-  findings->push_back({"keys", State::kOk,
-                       "none: all connections stay on this machine (loopback and sockets)", ""});
 }
 
 }  // namespace ringside::cli

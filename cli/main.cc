@@ -22,6 +22,7 @@ constexpr const char* kFooter =
     "  ringside report --requests 20              where the time of the last requests went\n"
     "  ringside inflight                          what every worker is doing now\n"
     "  ringside shm 4711                          what a worker does now, or did when it died\n"
+    "  ringside keygen agent.key                  a key, for hosts that connect over a network\n"
     "  ringside doctor                            what is seen, what is not, and the mend\n"
     "\n"
     "Exit codes: 0 ok, 1 failed, 2 the command line was wrong (run: those of COMMAND).\n"
@@ -72,6 +73,7 @@ int Main(int argc, char** argv) {
   AddLedger(&app, &action);
   AddArchive(&app, &action);
   AddShm(&app, &action);
+  AddKeygen(&app, &action);
   AddDoctor(&app, &action);
   try {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back

@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "aggregator/aggregator.h"
 #include "cli/command.h"
+#include "cli/service_notice.h"
 #include "cli/stop_signals.h"
 
 namespace ringside::cli {
@@ -22,6 +23,8 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   config.data_dir = options.data;
   config.listen = options.listen;
   config.http = options.http;
+  config.key_file = options.key;
+  config.allow_file = options.allow;
   config.rules_file = options.rules;
   config.stuck_factor = options.stuck_factor;
   if (const proto::Status set = config.archive.Set(options.retain); !set.ok()) {
@@ -41,6 +44,8 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   return {};
 }
 
+void AggregatorService::ReloadKeys() { aggregator_->ReloadKeys(); }
+
 void AggregatorService::Stop() {
   stop_ = true;
   if (thread_.joinable()) {
@@ -58,6 +63,7 @@ AgentService::~AgentService() { Stop(); }
 proto::Status AgentService::Start(const AgentOptions& options) {
   agent::AgentConfig config;
   config.aggregator = options.aggregator;
+  config.keys = {options.key, options.aggregator_key};
   config.host = options.host;
   config.directory = options.directory;
   config.state_dir = options.state;
@@ -99,6 +105,8 @@ void AgentService::ConfigureSamplers(const agent::SamplersConfig& samplers) {
   agent_->ConfigureSamplers(samplers);
 }
 
+void AgentService::ReloadKeys() { agent_->ReloadKeys(); }
+
 void AgentService::Stop() {
   if (!thread_.joinable()) {
     return;
@@ -113,11 +121,15 @@ void AgentService::Stop() {
 int WaitForStop(StopSignals* signals, const AgentService* agent,
                 const AggregatorService* aggregator, const std::function<void()>& reload) {
   constexpr std::chrono::milliseconds kLook{200};
+  NotifyReady();
   while (true) {
     if (const auto signal = signals->Wait(kLook);
         signal.number == SIGHUP && !signal.from_terminal) {
+      NotifyReloading();
       reload();
+      NotifyReady();
     } else if (signal.number != 0) {
+      NotifyStopping();
       spdlog::info("stopping: signal {}", signal.number);
       return kExitOk;
     }

@@ -31,6 +31,8 @@ class AggregatorService {
   // `options.data` must be set.
   proto::Status Start(const AggregatorOptions& options);
   void Stop();
+  // Reads the key files again.
+  void ReloadKeys();
   bool ended() const { return ended_; }
   const std::string& http_url() const { return http_url_; }
   const std::string& endpoint() const { return endpoint_; }
@@ -55,6 +57,8 @@ class AgentService {
   void Stop();
   // Which samplers run, and how often, from now on.
   void ConfigureSamplers(const agent::SamplersConfig& samplers);
+  // Reads the key files again.
+  void ReloadKeys();
   bool ended() const { return ended_; }
   const std::string& directory() const { return directory_; }
 
@@ -68,7 +72,7 @@ class AgentService {
 
 // Until one of the signals arrives (kExitOk) or a service ends by itself (kExitFailed). Either may
 // be null. `reload` is called for a SIGHUP that somebody sent; one of the terminal, that went away,
-// stops.
+// stops. The service manager is told.
 int WaitForStop(StopSignals* signals, const AgentService* agent,
                 const AggregatorService* aggregator, const std::function<void()>& reload);
 

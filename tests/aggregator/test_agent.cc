@@ -10,7 +10,16 @@ namespace ringside::aggregator {
 
 class TestAgent::Socket {
  public:
-  explicit Socket(const std::string& endpoint) : dealer(context, zmq::socket_type::dealer) {
+  Socket(const std::string& endpoint, const TestAgentKeys* keys)
+      : dealer(context, zmq::socket_type::dealer) {
+    if (keys != nullptr) {
+      const auto buffer = [](const proto::CurveKey& key) {
+        return zmq::const_buffer(key.bytes.data(), key.bytes.size());
+      };
+      dealer.set(zmq::sockopt::curve_serverkey, buffer(keys->aggregator));
+      dealer.set(zmq::sockopt::curve_publickey, buffer(keys->own.open));
+      dealer.set(zmq::sockopt::curve_secretkey, buffer(keys->own.secret));
+    }
     dealer.set(zmq::sockopt::linger, 0);
     dealer.set(zmq::sockopt::reconnect_ivl, 5);
     dealer.connect(endpoint);
@@ -20,7 +29,8 @@ class TestAgent::Socket {
   zmq::socket_t dealer;
 };
 
-TestAgent::TestAgent(const std::string& endpoint) : socket_(std::make_unique<Socket>(endpoint)) {}
+TestAgent::TestAgent(const std::string& endpoint, const TestAgentKeys* keys)
+    : socket_(std::make_unique<Socket>(endpoint, keys)) {}
 TestAgent::~TestAgent() = default;
 
 bool TestAgent::Send(const std::string& frame) {
@@ -36,12 +46,12 @@ bool TestAgent::SendParts(const std::vector<std::string>& parts) {
   return sent;
 }
 
-bool TestAgent::SendHello(const proto::Uuid& agent, uint64_t epoch) {
+bool TestAgent::SendHello(const proto::Uuid& agent, uint64_t epoch, const std::string& host) {
   proto::Hello hello;
   hello.agent = agent;
   hello.epoch = epoch;
   hello.next_sequence = 1;
-  hello.host = "host";
+  hello.host = host;
   return Send(proto::EncodeHello(hello));
 }
 

@@ -9,19 +9,21 @@
 
 #include "aggregator/applied_set.h"
 #include "proto/wire.h"
+#include "tests/aggregator/test_keys.h"
 
 namespace ringside::aggregator {
 
 class TestAgent {
  public:
-  explicit TestAgent(const std::string& endpoint);
+  // `keys`: null for a peer without any.
+  explicit TestAgent(const std::string& endpoint, const TestAgentKeys* keys = nullptr);
   ~TestAgent();
 
   // False when the connection takes no more at the moment.
   bool Send(const std::string& frame);
   bool Send(const proto::Batch& batch) { return Send(proto::EncodeBatch(batch)); }
   bool SendParts(const std::vector<std::string>& parts);
-  bool SendHello(const proto::Uuid& agent, uint64_t epoch);
+  bool SendHello(const proto::Uuid& agent, uint64_t epoch, const std::string& host = "host");
   // Handles answers that are there, waiting up to `timeout_ms` for the first. True if there was
   // one.
   bool Receive(int timeout_ms);

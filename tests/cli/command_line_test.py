@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-COMMANDS = ["up", "run", "agent", "aggregator", "query", "report", "ledger", "shm", "doctor"]
+COMMANDS = ["up", "run", "agent", "aggregator", "query", "report", "ledger", "shm", "keygen", "doctor"]
 
 
 def one_line(result):

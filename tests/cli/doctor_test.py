@@ -105,6 +105,37 @@ def test_a_running_stack_is_seen(doctor, worker, tmp_path):
         up.communicate()
 
 
+def test_keys_that_fit_and_keys_that_do_not(doctor, tmp_path):
+    keys = {name: tmp_path / name for name in ("aggregator", "agent", "stranger")}
+    for key in keys.values():
+        assert doctor.cli.run("keygen", key).returncode == 0
+    allow = tmp_path / "agent.pub"
+    endpoint = f"ipc://{tmp_path}/wire/wire.sock"
+    aggregator = doctor.cli.start("aggregator", "--data", tmp_path / "data", "--listen", endpoint, "--http",
+                                  "127.0.0.1:0", "--key", keys["aggregator"], "--allow", allow)
+    try:
+        assert "ringside aggregator" in aggregator.stdout.readline()
+        doctor.options["--aggregator"] = endpoint
+        found = doctor.run()
+        assert found["aggregator"]["state"] == "ok", "it is there"
+        assert found["keys"]["state"] == "wrong" and "asks for keys" in found["keys"]["mend"]
+        doctor.options |= {"--key": keys["agent"], "--aggregator-key": tmp_path / "aggregator.pub"}
+        found = doctor.run()["keys"]
+        assert found["state"] == "ok" and "taken by" in found["seen"]
+        assert allow.read_text().split()[1] in found["seen"], "the public key, for the allow-list"
+        doctor.options["--key"] = keys["stranger"]
+        found = doctor.run()["keys"]
+        assert found["state"] == "wrong" and "allow-list" in found["mend"]
+        doctor.options |= {"--key": keys["agent"], "--aggregator-key": tmp_path / "stranger.pub"}
+        assert doctor.run()["keys"]["state"] == "wrong", "another aggregator than it should be"
+        keys["agent"].chmod(0o644)
+        found = doctor.run()["keys"]
+        assert found["state"] == "wrong" and f"chmod 600 {keys['agent']}" in found["seen"]
+    finally:
+        aggregator.kill()
+        aggregator.communicate()
+
+
 def test_who_listens_but_is_no_aggregator(doctor):
     with socket.create_server(("127.0.0.1", 0)) as server:
         doctor.options["--aggregator"] = f"tcp://127.0.0.1:{server.getsockname()[1]}"

@@ -53,7 +53,7 @@ def test_beyond_loopback_is_refused(tmp_path):
 def test_sending_beyond_loopback_is_refused(tmp_path):
     with Stack() as stack:
         assert_refused(run("agent", "--dir", stack.host("a").segments, "--state", tmp_path, "--aggregator",
-                           "tcp://10.0.0.1:7750"), "tcp://10.0.0.1:7750", "loopback")
+                           "tcp://10.0.0.1:7750"), "tcp://10.0.0.1:7750", "loopback", "ringside keygen")
 
 
 def test_data_directory_that_cannot_be_made_is_named(tmp_path):
