@@ -10,7 +10,9 @@
 #include <zmq.hpp>
 
 #include "aggregator/endpoint.h"
+#include "aggregator/log_limit.h"
 #include "aggregator/zap_handler.h"
+#include "proto/tick_clock.h"
 #include "proto/wire_format.h"
 
 namespace ringside::aggregator {
@@ -84,6 +86,7 @@ class Receiver::Impl {
   std::string endpoint;
   bool is_ipv6 = false;
   bool is_closed = false;
+  LogLimit rebind_log;
   uint64_t multipart_messages = 0;
   uint64_t dropped_answers = 0;
 };
@@ -95,7 +98,10 @@ void Receiver::Impl::Reopen() {
   try {
     Open();
   } catch (const zmq::error_t& error) {
-    spdlog::error("{}; trying again", BindError(endpoint, error).message());
+    uint64_t suppressed = 0;
+    if (rebind_log.Allow(proto::UnixNs(), &suppressed)) {
+      spdlog::error("{}; trying again", BindError(endpoint, error).message());
+    }
   }
 }
 

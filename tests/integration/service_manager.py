@@ -103,14 +103,15 @@ class Service:
         return False
 
     def keep(self):
-        """Starts it again if it has ended; True if so."""
+        """Starts it again if it has ended; True if so, and it is ready."""
         if self.child.poll() is None:
             return False
         ended = time.monotonic()
         time.sleep(self.pause)
-        if self.start():
+        ready = self.start()
+        if ready:
             self.restart_seconds.append(time.monotonic() - ended)
-        return True
+        return ready
 
     def stop(self):
         self.child.send_signal(signal.SIGTERM)
