@@ -14,6 +14,7 @@
 
 #include "aggregator/archive_policy.h"
 #include "aggregator/archive_reader.h"
+#include "aggregator/http_guard.h"
 #include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
@@ -26,7 +27,8 @@ struct AggregatorConfig {
   std::string data_dir;
   std::string listen = "tcp://127.0.0.1:7750";  // port 0 or *: any free one
   std::string http = "127.0.0.1:7751";          // port 0: any free one; empty: no HTTP
-  std::string rules_file;                       // empty: no alerts
+  HttpAccess http_access;
+  std::string rules_file;  // empty: no alerts
   uint64_t rotate_bytes = uint64_t{64} << 20;
   // An operation in flight is stuck when it is so many times older than its 99th percentile.
   double stuck_factor = InFlightBoard::kDefaultStuckFactor;
