@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -28,7 +29,7 @@ using proto::Result;
 using proto::Status;
 
 // A scraper needs one; the others are strangers.
-constexpr int kMaxSessions = 16;
+constexpr size_t kMaxSessions = 16;
 constexpr std::chrono::seconds kSessionTime{10};
 constexpr uint32_t kMaxHeaderBytes = 8 * 1024;
 
@@ -53,13 +54,12 @@ class Board {
 // One connection, one answer.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, const Board& board, std::shared_ptr<int> open_sessions)
-      : stream_(std::move(socket)), board_(board), open_sessions_(std::move(open_sessions)) {
-    ++*open_sessions_;
-  }
-  ~Session() { --*open_sessions_; }
+  Session(tcp::socket socket, const Board& board) : stream_(std::move(socket)), board_(board) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+
+  // What waits is told that it was aborted, and with it the session ends.
+  void Evict() { stream_.close(); }
 
   void Serve() {
     parser_.header_limit(kMaxHeaderBytes);
@@ -108,7 +108,6 @@ class Session : public std::enable_shared_from_this<Session> {
 
   beast::tcp_stream stream_;
   const Board& board_;
-  std::shared_ptr<int> open_sessions_;
   beast::flat_buffer buffer_;
   http::request_parser<http::empty_body> parser_;
   http::response<http::string_body> response_;
@@ -135,7 +134,7 @@ class MetricsServer::Impl {
     if (!error) acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(kMaxSessions, error);
+    if (!error) acceptor_.listen(static_cast<int>(kMaxSessions), error);
     if (error) {
       return Status::Error("metrics: cannot listen on " + address + ": " + error.message() +
                            " (another agent on this host? choose another with --metrics)");
@@ -173,11 +172,20 @@ class MetricsServer::Impl {
     acceptor_.async_accept([this](beast::error_code error, tcp::socket socket) {
       if (error == boost::asio::error::operation_aborted) return;
       if (error) return AcceptLater();
-      if (*open_sessions_ < kMaxSessions) {
-        std::make_shared<Session>(std::move(socket), board_, open_sessions_)->Serve();
-      }
+      auto session = std::make_shared<Session>(std::move(socket), board_);
+      MakeRoom();
+      open_sessions_.push_back(session);
+      session->Serve();
       Accept();
     });
+  }
+
+  // The oldest goes: whoever holds connections open keeps no scraper out.
+  void MakeRoom() {
+    open_sessions_.remove_if([](const auto& session) { return session.expired(); });
+    if (open_sessions_.size() < kMaxSessions) return;
+    if (const auto oldest = open_sessions_.front().lock()) oldest->Evict();
+    open_sessions_.pop_front();
   }
 
   // Out of descriptors, most likely: trying again at once would only spin.
@@ -189,7 +197,7 @@ class MetricsServer::Impl {
   }
 
   Board board_;
-  const std::shared_ptr<int> open_sessions_ = std::make_shared<int>(0);
+  std::list<std::weak_ptr<Session>> open_sessions_;  // in the order of their coming
   boost::asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};
   boost::asio::steady_timer timer_{context_};

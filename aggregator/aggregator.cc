@@ -173,7 +173,7 @@ proto::Status Aggregator::Impl::StartHttp() {
     if (!is_replayed_.load(std::memory_order_acquire)) return std::nullopt;
     return intake_->published_counters();
   };
-  auto http = HttpServer::Start(config_.http, std::move(sources));
+  auto http = HttpServer::Start(config_.http, std::move(sources), config_.http_access);
   if (!http.ok()) return http.status();
   http_ = std::move(*http);
   return {};
@@ -212,6 +212,7 @@ proto::Status Aggregator::Impl::OpenArchive() {
         return inflight_.Take(std::move(in_flight), now_unix_ns);
       },
       bindings_.get());
+  intake_->NoteRefusals(ledger_.refused());
   keeper_.emplace(data_.archive(), config_.archive, KeeperLog());
   keeper_->Start(config_.archive_pause_ms);
   // SYNC replayed (writer)

@@ -14,6 +14,7 @@
 
 #include "aggregator/archive_policy.h"
 #include "aggregator/archive_reader.h"
+#include "aggregator/http_guard.h"
 #include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
@@ -30,6 +31,7 @@ struct AggregatorConfig {
   // asked for, and only what stays on this machine may be listened on.
   std::string key_file;
   std::string allow_file;
+  HttpAccess http_access;
   std::string rules_file;  // empty: no alerts
   uint64_t rotate_bytes = uint64_t{64} << 20;
   // An operation in flight is stuck when it is so many times older than its 99th percentile.

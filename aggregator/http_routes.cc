@@ -15,9 +15,9 @@
 #include "aggregator/metrics_page.h"
 #include "aggregator/query.h"
 #include "aggregator/report.h"
+#include "aggregator/rules.h"
 #include "aggregator/store.h"
 #include "aggregator/utc_time.h"
-#include "proto/host_port.h"
 #include "proto/metrics_text.h"
 
 namespace ringside::aggregator {
@@ -59,7 +59,9 @@ HttpResponse RespondReport(const HttpSources& sources, const Target& target) {
 
 HttpResponse RespondLedger(const HttpSources& sources, const Target& /*target*/) {
   if (sources.ledger == nullptr) return ErrorResponse(404, "this server keeps no ledger");
-  return JsonResponse(200, sources.ledger->ToJson());
+  nlohmann::json ledger = sources.ledger->ToJson();
+  ledger["refused"] = sources.ledger->refused().ToJson(Now(sources));
+  return JsonResponse(200, ledger);
 }
 
 HttpResponse RespondAlerts(const HttpSources& sources, const Target& /*target*/) {
@@ -70,7 +72,7 @@ HttpResponse RespondAlerts(const HttpSources& sources, const Target& /*target*/)
 HttpResponse RespondMetrics(const HttpSources& sources, const Target& /*target*/) {
   const std::optional<IntakeCounters> intake =
       sources.intake ? sources.intake() : std::optional<IntakeCounters>();
-  return {200, proto::MetricsText::kContentType, MetricsPage(sources.ledger, intake), ""};
+  return {200, proto::MetricsText::kContentType, MetricsPage(sources.ledger, intake, Now(sources)), ""};
 }
 
 HttpResponse RespondInFlight(const HttpSources& sources, const Target& target) {
@@ -88,6 +90,17 @@ HttpResponse RespondReady(const HttpSources& sources, const Target& /*target*/) 
   const proto::Status status = sources.ready ? sources.ready() : proto::Status();
   if (!status.ok()) return ErrorResponse(503, status.message());
   return JsonResponse(200, Json{{"status", "ready"}});
+}
+
+// Says of a rule file what the aggregator would say at its start.
+HttpResponse RespondRulesCheck(const HttpRequestView& request) {
+  const auto rules = ParseRules(std::string(request.body), "rules");
+  if (!rules) return ErrorResponse(400, rules.message());
+  Json answer{{"rules", Json::array()}};
+  for (const Rule& rule : *rules) {
+    answer["rules"].push_back({{"group", rule.group}, {"alert", rule.alert}, {"expr", rule.expr}});
+  }
+  return JsonResponse(200, answer);
 }
 
 HttpResponse RespondIndex(const HttpSources& sources, const Target& target);
@@ -111,11 +124,72 @@ constexpr std::array<Route, 9> kRoutes = {{
     {"/readyz", RespondReady, false, "the server takes in data"},
 }};
 
+// What takes a body: POST only, always with the token.
+struct PostRoute {
+  const char* path;
+  HttpResponse (*respond)(const HttpRequestView&);
+  const char* what;
+};
+
+constexpr std::array<PostRoute, 1> kPostRoutes = {{
+    {"/api/v1/rules/check", RespondRulesCheck, "POST a rule file: is it right?"},
+}};
+
+template <typename Routes>
+auto FindRoute(const Routes& routes, const std::string& path) -> decltype(&routes[0]) {
+  for (const auto& route : routes) {
+    if (path == route.path) return &route;
+  }
+  return nullptr;
+}
+
+// A prober without the token learns whether, not why not.
+bool IsProbe(const Route& route) {
+  return route.respond == RespondHealth || route.respond == RespondReady;
+}
+
+HttpResponse MethodResponse(const char* allowed) {
+  HttpResponse response = ErrorResponse(405, std::string("only ") + allowed + " is answered here");
+  response.allow = allowed;
+  return response;
+}
+
+std::optional<HttpResponse> ToResponse(const std::optional<HttpGuard::Refusal>& refusal) {
+  if (!refusal) return std::nullopt;
+  return ErrorResponse(refusal->status, refusal->message);
+}
+
+std::optional<HttpResponse> RefuseGet(const HttpGuard& guard, const Route& route,
+                                      const Target& target, const HttpRequestView& request) {
+  if (request.method != "GET") return MethodResponse("GET");
+  if (!IsProbe(route)) {
+    if (auto refused = ToResponse(guard.CheckRead(request))) return refused;
+  }
+  if (request.has_body) return ErrorResponse(400, "a GET has no body");
+  if (!route.takes_parameters && !target.parameters.empty()) {
+    return ErrorResponse(400, std::string(route.path) + " takes no parameters");
+  }
+  return std::nullopt;
+}
+
+std::optional<HttpResponse> RefusePost(const HttpGuard& guard, const PostRoute& route,
+                                       const Target& target, const HttpRequestView& request) {
+  if (request.method != "POST") return MethodResponse("POST");
+  if (auto refused = ToResponse(guard.CheckChange(request))) return refused;
+  if (!target.parameters.empty()) {
+    return ErrorResponse(400, std::string(route.path) + " takes no parameters");
+  }
+  return std::nullopt;
+}
+
 HttpResponse RespondIndex(const HttpSources& sources, const Target& /*target*/) {
   std::string rows;
   for (const Route& route : kRoutes) {
     rows += "<li><a href=\"" + EscapeHtml(route.path) + "\"><code>" + EscapeHtml(route.path) +
             "</code></a> " + EscapeHtml(route.what) + "</li>\n";
+  }
+  for (const PostRoute& route : kPostRoutes) {
+    rows += "<li><code>" + EscapeHtml(route.path) + "</code> " + EscapeHtml(route.what) + "</li>\n";
   }
   std::set<std::string> operations;
   constexpr size_t kMaxListed = 200;
@@ -135,32 +209,36 @@ HttpResponse RespondIndex(const HttpSources& sources, const Target& /*target*/) 
           ""};
 }
 
-HttpResponse RespondChecked(const HttpSources& sources, const HttpRequestView& request) {
-  if (!proto::IsLoopbackHostHeader(request.host)) {
-    return ErrorResponse(403, "the Host header must name loopback, such as 127.0.0.1");
-  }
+}  // namespace
+
+std::optional<HttpResponse> HttpRoutes::Refuse(const HttpRequestView& request) const {
+  if (auto refused = ToResponse(guard_.CheckHost(request))) return refused;
   const proto::Result<Target> target = ParseTarget(request.target);
   if (!target) return ErrorResponse(400, target.message());
-  for (const Route& route : kRoutes) {
-    if (target->path != route.path) continue;
-    if (request.method != "GET") {
-      HttpResponse response = ErrorResponse(405, "only GET is answered here");
-      response.allow = "GET";
-      return response;
-    }
-    if (!route.takes_parameters && !target->parameters.empty()) {
-      return ErrorResponse(400, std::string(route.path) + " takes no parameters");
-    }
-    return route.respond(sources, *target);
+  if (const Route* const route = FindRoute(kRoutes, target->path)) {
+    return RefuseGet(guard_, *route, *target, request);
   }
+  if (const PostRoute* const route = FindRoute(kPostRoutes, target->path)) {
+    return RefusePost(guard_, *route, *target, request);
+  }
+  // Who may not read learns nothing of what there is.
+  if (auto refused = ToResponse(guard_.CheckRead(request))) return refused;
   return ErrorResponse(404, "nothing at this path; / lists what there is");
 }
 
-}  // namespace
-
-HttpResponse Respond(const HttpSources& sources, const HttpRequestView& request) {
+HttpResponse HttpRoutes::Respond(const HttpRequestView& request) const {
   try {
-    return RespondChecked(sources, request);
+    if (auto refused = Refuse(request)) return *std::move(refused);
+    const Target target = *ParseTarget(request.target);
+    if (const PostRoute* const route = FindRoute(kPostRoutes, target.path)) {
+      return route->respond(request);
+    }
+    const Route& route = *FindRoute(kRoutes, target.path);
+    HttpResponse response = route.respond(sources_, target);
+    if (response.status != 200 && IsProbe(route) && guard_.CheckRead(request)) {
+      return ErrorResponse(response.status, "not ready; with the token, why");
+    }
+    return response;
   } catch (const std::exception& error) {
     return ErrorResponse(500, std::string("the answer could not be made: ") + error.what());
   }

@@ -6,8 +6,10 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 
+#include "aggregator/http_guard.h"
+#include "aggregator/http_message.h"
 #include "proto/status.h"
 
 namespace ringside::aggregator {
@@ -31,20 +33,23 @@ struct HttpSources {
   std::function<std::optional<IntakeCounters>()> intake;
 };
 
-struct HttpRequestView {
-  std::string_view method;
-  std::string_view target;  // as on the request line: path?query, percent-encoded
-  std::string_view host;    // the Host header
-};
+// Bodies of POST: what a rule file may have.
+inline constexpr size_t kMaxBodyBytes = size_t{1} << 20;
 
-struct HttpResponse {
-  unsigned status = 200;
-  std::string content_type;
-  std::string body;
-  std::string allow;  // with 405
-};
+class HttpRoutes {
+ public:
+  HttpRoutes(HttpSources sources, HttpGuard guard)
+      : sources_(std::move(sources)), guard_(std::move(guard)) {}
 
-HttpResponse Respond(const HttpSources& sources, const HttpRequestView& request);
+  // Whether the header alone is enough to refuse: then no body is read.
+  std::optional<HttpResponse> Refuse(const HttpRequestView& request) const;
+  // Refuses whatever Refuse refuses.
+  HttpResponse Respond(const HttpRequestView& request) const;
+
+ private:
+  const HttpSources sources_;
+  const HttpGuard guard_;
+};
 
 }  // namespace ringside::aggregator
 

@@ -20,8 +20,6 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-constexpr int kMaxSessions = 256;
-
 // The thread takes no signals: they are the main thread's.
 std::thread StartWithoutSignals(std::function<void()> run) {
   sigset_t all;
@@ -37,23 +35,20 @@ std::thread StartWithoutSignals(std::function<void()> run) {
 
 class HttpServer::Impl {
  public:
-  explicit Impl(HttpSources sources) : sources_(std::move(sources)) {}
+  explicit Impl(HttpRoutes routes) : routes_(std::move(routes)) {}
   ~Impl() { Stop(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  proto::Status Listen(const std::string& address) {
-    const proto::Result<proto::HostPort> parsed = proto::ParseHostPort(address);
-    if (!parsed) return proto::Status::Error("http: " + parsed.message());
-    if (!proto::IsLoopbackHost(parsed->host)) {
-      return proto::Status::Error("http: " + address +
-                                  " is not loopback: this version serves 127.0.0.1, ::1 and "
-                                  "localhost only, since it has no keys yet");
-    }
+  proto::Status Listen(const std::string& address, const proto::HostPort& parsed) {
     boost::system::error_code error;
-    const std::string literal = parsed->host == "localhost" ? "127.0.0.1" : parsed->host;
-    const tcp::endpoint endpoint(boost::asio::ip::make_address(literal, error), parsed->port);
-    if (!error) acceptor_.open(endpoint.protocol(), error);
+    const std::string literal = parsed.host == "localhost" ? "127.0.0.1" : parsed.host;
+    const tcp::endpoint endpoint(boost::asio::ip::make_address(literal, error), parsed.port);
+    if (error) {
+      return proto::Status::Error("http: " + address +
+                                  ": expected an address, such as 127.0.0.1 or 0.0.0.0");
+    }
+    acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
@@ -97,10 +92,7 @@ class HttpServer::Impl {
     acceptor_.async_accept([this](boost::system::error_code error, tcp::socket socket) {
       if (error == boost::asio::error::operation_aborted) return;
       if (error) return AcceptLater();
-      // Beyond the limit the connection is closed at once: those that are served stay served.
-      if (*open_sessions_ < kMaxSessions) {
-        StartHttpSession(std::move(socket), sources_, open_sessions_);
-      }
+      StartHttpSession(std::move(socket), routes_, &sessions_);
       Accept();
     });
   }
@@ -113,8 +105,8 @@ class HttpServer::Impl {
     });
   }
 
-  const HttpSources sources_;
-  const std::shared_ptr<int> open_sessions_ = std::make_shared<int>(0);
+  const HttpRoutes routes_;
+  HttpSessions sessions_{HttpLimits()};  // before the context, whose end is the sessions' end
   boost::asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};
   boost::asio::steady_timer timer_{context_};
@@ -126,9 +118,19 @@ HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
 proto::Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
-                                                             HttpSources sources) {
-  auto impl = std::make_unique<Impl>(std::move(sources));
-  if (proto::Status status = impl->Listen(address); !status.ok()) return status;
+                                                             HttpSources sources,
+                                                             HttpAccess access) {
+  const proto::Result<proto::HostPort> parsed = proto::ParseHostPort(address);
+  if (!parsed) return proto::Status::Error("http: " + parsed.message());
+  const bool is_loopback = proto::IsLoopbackHost(parsed->host);
+  if (!is_loopback && access.token.empty()) {
+    return proto::Status::Error("http: " + address +
+                                " is not loopback: others are answered only with a token, "
+                                "--token-file FILE");
+  }
+  auto impl = std::make_unique<Impl>(
+      HttpRoutes(std::move(sources), HttpGuard(std::move(access), is_loopback)));
+  if (proto::Status status = impl->Listen(address, *parsed); !status.ok()) return status;
   impl->Start();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

@@ -1,4 +1,5 @@
-// The HTTP server: one thread, asynchronous, loopback only, everything bounded. docs/http-api.md.
+// The HTTP server: one thread, asynchronous, everything bounded; beyond loopback only with a token.
+// docs/http-api.md.
 #ifndef RINGSIDE_AGGREGATOR_HTTP_SERVER_H_
 #define RINGSIDE_AGGREGATOR_HTTP_SERVER_H_
 
@@ -12,10 +13,11 @@ namespace ringside::aggregator {
 
 class HttpServer {
  public:
-  // `address`: HOST:PORT; HOST a loopback name or literal, port 0 for any free one. What `sources`
+  // `address`: HOST:PORT; HOST "localhost" or a literal, port 0 for any free one. What `sources`
   // points to must outlive the server.
   static proto::Result<std::unique_ptr<HttpServer>> Start(const std::string& address,
-                                                          HttpSources sources);
+                                                          HttpSources sources,
+                                                          HttpAccess access = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -14,28 +14,50 @@ namespace {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-// A client gets this long to send a whole header: drips of a byte do not extend it.
+// A client gets this long for a whole header, and a whole body: drips of a byte do not extend it.
 constexpr std::chrono::seconds kReadTime{15};
 constexpr std::chrono::seconds kWriteTime{30};
 constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
+// After a refusal: what a client is still sending is thrown away for so long, since it would not
+// see the answer if the connection were torn down under its hands.
+constexpr std::chrono::seconds kLingerTime{2};
+constexpr size_t kMaxLingerBytes = 4 * kMaxBodyBytes;
 
-std::string_view View(boost::beast::string_view text) { return {text.data(), text.size()}; }
+std::string_view ToView(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
-class HttpSession : public std::enable_shared_from_this<HttpSession> {
- public:
-  HttpSession(boost::asio::ip::tcp::socket socket, const HttpSources& sources,
-              std::shared_ptr<int> open_sessions)
-      : stream_(std::move(socket)), sources_(sources), open_sessions_(std::move(open_sessions)) {
-    ++*open_sessions_;
+// The address, of IPv6 the network: one client has all of that.
+std::string ClientOf(const boost::asio::ip::tcp::socket& socket) {
+  beast::error_code error;
+  boost::asio::ip::address address = socket.remote_endpoint(error).address();
+  if (error) return "";
+  if (address.is_v4()) return address.to_string();
+  const auto v6 = address.to_v6();
+  if (v6.is_v4_mapped()) {
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, v6).to_string();
   }
-  ~HttpSession() { --*open_sessions_; }
+  const auto bytes = v6.to_bytes();
+  return {bytes.begin(), bytes.begin() + 8};
+}
+
+class HttpSession : public HttpSessions::Session, public std::enable_shared_from_this<HttpSession> {
+ public:
+  HttpSession(boost::asio::ip::tcp::socket socket, const HttpRoutes& routes, HttpSessions* sessions)
+      : stream_(std::move(socket)), routes_(routes), sessions_(sessions) {
+    sessions_->Add(this, ClientOf(stream_.socket()));
+  }
+  ~HttpSession() override { sessions_->Remove(this); }
   HttpSession(const HttpSession&) = delete;
   HttpSession& operator=(const HttpSession&) = delete;
+
+  // What waits is told that it was aborted, and with it the session ends.
+  void Evict() override { stream_.close(); }
 
   void Read() {
     parser_.emplace();
     parser_->header_limit(kMaxHeaderBytes);
+    parser_->body_limit(kMaxBodyBytes);
     stream_.expires_after(kReadTime);
+    sessions_->Wait(this, 0);
     http::async_read_header(
         stream_, buffer_, *parser_,
         [self = shared_from_this()](beast::error_code error, size_t) { self->OnHeader(error); });
@@ -44,44 +66,72 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
  private:
   void OnHeader(beast::error_code error) {
     if (error == http::error::end_of_stream) return Close();
-    if (error == http::error::header_limit) return Refuse(431, "the header is too long");
-    // Errors of the parser are the client's, and are told; others are the connection's.
-    if (error.category() == http::make_error_code(http::error::bad_method).category()) {
-      return Refuse(400, "the request could not be read: " + error.message());
+    if (RefusedAs(error)) return;
+    if (std::optional<HttpResponse> refused = routes_.Refuse(View())) {
+      return Write(*std::move(refused));
     }
-    if (error) return;
+    if (parser_->is_done()) return Write(routes_.Respond(View()));
+    stream_.expires_after(kReadTime);
+    http::async_read(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](beast::error_code result, size_t) { self->OnBody(result); });
+  }
+
+  void OnBody(beast::error_code error) {
+    if (!RefusedAs(error)) Write(routes_.Respond(View()));
+  }
+
+  // Errors of the parser are the client's, and are told; others are the connection's.
+  bool RefusedAs(beast::error_code error) {
+    if (!error) return false;
+    if (error == http::error::header_limit) {
+      Refuse(431, "the header is too long");
+    } else if (error == http::error::body_limit) {
+      Refuse(413, "the body is too long: at most 1 MiB");
+    } else if (error.category() == http::make_error_code(http::error::bad_method).category()) {
+      Refuse(400, "the request could not be read: " + error.message());
+    }
+    return true;
+  }
+
+  std::string_view Header(http::field field) const {
+    const auto found = parser_->get().find(field);
+    return found == parser_->get().end() ? std::string_view() : ToView(found->value());
+  }
+
+  HttpRequestView View() const {
     const auto& request = parser_->get();
-    const auto host = request.find(http::field::host);
-    const HttpRequestView view{View(request.method_string()), View(request.target()),
-                               host == request.end() ? std::string_view() : View(host->value())};
-    HttpResponse response = Respond(sources_, view);
-    // A body stays unread, so the connection's next bytes mean nothing.
-    if (!parser_->is_done() && response.status == 200) {
-      response = {400, "application/json", "{\"error\":\"a request here has no body\"}\n", ""};
-    }
-    Write(std::move(response), request.version(), request.keep_alive() && parser_->is_done());
+    HttpRequestView view;
+    view.method = ToView(request.method_string());
+    view.target = ToView(request.target());
+    view.host = Header(http::field::host);
+    view.origin = Header(http::field::origin);
+    view.authorization = Header(http::field::authorization);
+    view.has_body = !parser_->is_done() || !request.body().empty();
+    view.body = request.body();
+    return view;
   }
 
   void Refuse(unsigned status, const std::string& message) {
     // Only fixed texts of ours and of the library get here: nothing to escape.
-    Write({status, "application/json", "{\"error\":\"" + message + "\"}\n", ""}, 11, false);
+    Write({status, "application/json", "{\"error\":\"" + message + "\"}\n", ""});
   }
 
-  void Write(HttpResponse answer, unsigned version, bool keep_alive) {
+  void Write(HttpResponse answer) {
+    // Behind a request that was not read to its end the next bytes mean nothing.
+    const bool keep_alive = parser_->is_done() && parser_->get().keep_alive();
     response_.emplace();
-    response_->version(version);
+    response_->version(parser_->is_header_done() ? parser_->get().version() : 11);
     response_->result(answer.status);
-    response_->set(http::field::server, "ringside");
     response_->set(http::field::content_type, answer.content_type);
-    response_->set(http::field::cache_control, "no-store");
-    response_->set("X-Content-Type-Options", "nosniff");
-    response_->set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-    response_->set("Referrer-Policy", "no-referrer");
+    SetFixedHeaders();
     if (!answer.allow.empty()) response_->set(http::field::allow, answer.allow);
+    if (answer.status == 401) response_->set(http::field::www_authenticate, "Bearer");
     response_->body() = std::move(answer.body);
     response_->keep_alive(keep_alive);
     response_->prepare_payload();
     stream_.expires_after(kWriteTime);
+    sessions_->Wait(this, response_->body().size());
     http::async_write(stream_, *response_,
                       [self = shared_from_this(), keep_alive](beast::error_code error, size_t) {
                         if (error) return;
@@ -90,24 +140,50 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
                       });
   }
 
+  void SetFixedHeaders() {
+    response_->set(http::field::server, "ringside");
+    response_->set(http::field::cache_control, "no-store");
+    response_->set("X-Content-Type-Options", "nosniff");
+    response_->set(
+        "Content-Security-Policy",
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    response_->set("Cross-Origin-Resource-Policy", "same-origin");
+    response_->set("Referrer-Policy", "no-referrer");
+  }
+
   void Close() {
     beast::error_code ignored;
     stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+    if (!parser_->is_done()) {
+      stream_.expires_after(kLingerTime);
+      sessions_->Wait(this, 0);
+      Linger(0);
+    }
+  }
+
+  void Linger(size_t thrown_away) {
+    if (thrown_away > kMaxLingerBytes) return;
+    buffer_.clear();
+    stream_.async_read_some(
+        buffer_.prepare(kMaxHeaderBytes),
+        [self = shared_from_this(), thrown_away](beast::error_code error, size_t count) {
+          if (!error) self->Linger(thrown_away + count);
+        });
   }
 
   beast::tcp_stream stream_;
-  const HttpSources& sources_;
-  std::shared_ptr<int> open_sessions_;
+  const HttpRoutes& routes_;
+  HttpSessions* const sessions_;
   beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::empty_body>> parser_;
+  std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<http::response<http::string_body>> response_;
 };
 
 }  // namespace
 
-void StartHttpSession(boost::asio::ip::tcp::socket socket, const HttpSources& sources,
-                      std::shared_ptr<int> open_sessions) {
-  std::make_shared<HttpSession>(std::move(socket), sources, std::move(open_sessions))->Read();
+void StartHttpSession(boost::asio::ip::tcp::socket socket, const HttpRoutes& routes,
+                      HttpSessions* sessions) {
+  std::make_shared<HttpSession>(std::move(socket), routes, sessions)->Read();
 }
 
 }  // namespace ringside::aggregator

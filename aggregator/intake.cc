@@ -20,11 +20,12 @@ proto::Uuid AgentOf(const proto::WireHeader& header) {
 
 // Ours by its first word, but of another major version: the one failure that the other side can be
 // told of. Nothing but magic and version is known of such a frame; the agent's name is a guess.
-bool IsOtherVersion(std::string_view frame_untrusted, proto::Uuid* agent) {
+bool IsOtherVersion(std::string_view frame_untrusted, proto::Uuid* agent, std::string* version) {
   proto::WireHeader header{};
   if (frame_untrusted.size() < offsetof(proto::WireHeader, type)) return false;
   std::memcpy(&header, frame_untrusted.data(), std::min(frame_untrusted.size(), sizeof header));
   *agent = AgentOf(header);
+  *version = std::to_string(header.major_version) + "." + std::to_string(header.minor_version);
   return header.magic == proto::kWireMagic && header.major_version != proto::kWireMajor;
 }
 
@@ -86,7 +87,9 @@ void Intake::Handle(const Arrival& arrival) {
 
 void Intake::HandleBadFrame(const Arrival& arrival, const std::string& why) {
   proto::Uuid agent;
-  if (IsOtherVersion(arrival.frame_untrusted, &agent)) {
+  std::string version;
+  if (IsOtherVersion(arrival.frame_untrusted, &agent, &version)) {
+    if (refused_ != nullptr) refused_->Note(agent, version, now_unix_ns_);
     return Refuse(arrival.route, agent,
                   why + " (aggregator " + proto::kVersion + "): bring both to one version");
   }

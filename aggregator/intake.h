@@ -23,6 +23,7 @@
 #include "aggregator/archive_writer.h"
 #include "aggregator/log_limit.h"
 #include "aggregator/receiver.h"
+#include "aggregator/refused_agents.h"
 #include "proto/batch.h"
 #include "proto/inflight.h"
 #include "proto/status.h"
@@ -58,6 +59,9 @@ class Intake {
   Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
          TakeInFlight take_inflight, AgentBindings* bindings = nullptr);
 
+  // Agents of another version are noted there from now on.
+  void NoteRefusals(RefusedAgents* refused) { refused_ = refused; }
+
   // One turn; never waits. Returns how many frames it handled.
   int DoWork(uint64_t now_unix_ns);
 
@@ -91,6 +95,7 @@ class Intake {
   const Merge merge_;
   const TakeInFlight take_inflight_;
   AgentBindings* const bindings_;
+  RefusedAgents* refused_ = nullptr;
   AppliedSets applied_;
   std::vector<proto::Batch> group_;  // not durable yet
   AppliedSets in_group_;

@@ -26,6 +26,7 @@
 
 #include "aggregator/applied_set.h"
 #include "aggregator/archived_batch.h"
+#include "aggregator/refused_agents.h"
 #include "proto/batch.h"
 
 namespace ringside::aggregator {
@@ -67,6 +68,10 @@ struct LedgerView {
 
 class Ledger {
  public:
+  // What nobody can count: agents whose wire is another.
+  RefusedAgents* refused() { return &refused_; }
+  const RefusedAgents& refused() const { return refused_; }
+
   // Ended producers stay listed for this long (by the batches' own time).
   static constexpr uint64_t kKeepFinalNs = 600ull * 1000000000ull;
   static constexpr size_t kMaxProducers = 65536;
@@ -140,6 +145,7 @@ class Ledger {
   void FoldIdlest();
   void Fold(const Producer& producer);
 
+  RefusedAgents refused_;
   mutable std::mutex mutex_;
   AppliedSets applied_;
   AppliedSets applied_before_;

@@ -95,7 +95,8 @@ void AddIntake(const IntakeCounters& counters, MetricsText* page) {
 
 }  // namespace
 
-std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake) {
+std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake,
+                        uint64_t now_unix_ns) {
   MetricsText page;
   if (ledger != nullptr) {
     const LedgerView view = ledger->View(kMostMetricsProducers);
@@ -118,6 +119,11 @@ std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters
     }
     page.Gauge("ringside_producers_left_out", "Producers that this page does not list");
     page.Sample(view.left_out);
+    page.Gauge("ringside_refused_agents",
+               "Agents of another wire version, seen in the last 10 minutes: in no other figure");
+    for (const auto& [version, count] : ledger->refused().Count(now_unix_ns)) {
+      page.Sample({{"wire_version", version}}, count);
+    }
   }
   if (intake) AddIntake(*intake, &page);
   return page.text();

@@ -3,6 +3,7 @@
 #ifndef RINGSIDE_AGGREGATOR_METRICS_PAGE_H_
 #define RINGSIDE_AGGREGATOR_METRICS_PAGE_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -14,8 +15,9 @@ namespace ringside::aggregator {
 // Producers beyond these many are left out, and counted.
 inline constexpr size_t kMostMetricsProducers = 1000;
 
-// Either may be missing: what is not known is left out.
-std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake);
+// Either of the first two may be missing: what is not known is left out.
+std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake,
+                        uint64_t now_unix_ns);
 
 }  // namespace ringside::aggregator
 

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/access_token.h"
+
 namespace ringside::cli {
 namespace {
 
@@ -22,6 +24,7 @@ void AddSourceOptions(CLI::App* command, AnswerSource* source, bool* json) {
                                   "Aggregator to ask (default: $RINGSIDE_SERVER, else "
                                   "http://127.0.0.1:7751)")
                      ->type_name("URL");
+  AddTokenOption(command, &source->token_file);
   command
       ->add_option("--archive", source->archive,
                    "Read this data directory instead of asking a server")

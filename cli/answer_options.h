@@ -25,7 +25,7 @@ struct AnswerOptions {
   bool json = false;
 };
 
-// --server, --archive and --json.
+// --server, --token-file, --archive and --json.
 void AddSourceOptions(CLI::App* command, AnswerSource* source, bool* json);
 // NAME, --where, --by, --last, --from, --to, and those of AddSourceOptions.
 void AddAnswerOptions(CLI::App* command, AnswerOptions* options);

@@ -36,6 +36,9 @@ int RunAggregator(Configuration* configuration) {
   if (const proto::Status status = running.Claim(options.data); !status.ok()) {
     return Fail(status.message());
   }
+  if (const proto::Status status = ProvideToken(&options); !status.ok()) {
+    return Fail(status.message());
+  }
   AggregatorService aggregator;
   if (const proto::Status status = aggregator.Start(options); !status.ok()) {
     return Fail(status.message());
@@ -43,9 +46,9 @@ int RunAggregator(Configuration* configuration) {
   if (const proto::Status status = running.Announce(aggregator.http_url()); !status.ok()) {
     return Fail(status.message());
   }
-  std::printf("ringside aggregator: pid %d, %s, agents connect to %s, data %s\n",
+  std::printf("ringside aggregator: pid %d, %s, agents connect to %s, data %s, token %s\n",
               static_cast<int>(getpid()), aggregator.http_url().c_str(),
-              aggregator.endpoint().c_str(), options.data.c_str());
+              aggregator.endpoint().c_str(), options.data.c_str(), options.token_file.c_str());
   std::fflush(stdout);
   const int exit_code = WaitForStop(&signals, nullptr, &aggregator,
                                     [&] { configuration->Reload(nullptr, &aggregator); });

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "cli/access_token.h"
 #include "cli/command.h"
 #include "cli/configuration.h"
 #include "cli/doctor.h"
@@ -67,6 +68,8 @@ void AddDoctor(CLI::App* app, Action* action) {
           ->type_name("URL")
           ->envname("RINGSIDE_SERVER");
   flags->overrides.emplace_back(server, "aggregator.http");
+  CLI::Option* const token = AddTokenOption(command, &config->aggregator.token_file);
+  flags->overrides.emplace_back(token, "aggregator.token_file");
   command->add_flag("--json", options->json, "One JSON object");
   command->footer(kFooter);
   command->callback(

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "cli/access_token.h"
 #include "cli/answer_options.h"
 #include "cli/command.h"
 #include "cli/inflight_text.h"
@@ -37,6 +38,7 @@ struct InFlightOptions {
   std::vector<std::string> where;
   std::string limit = kDefaultLimit;
   std::string server;
+  std::string token_file;
   bool json = false;
   bool watch = false;
 };
@@ -52,7 +54,8 @@ aggregator::Parameters ParametersOf(const InFlightOptions& options) {
 int RunInFlight(const InFlightOptions& options, const aggregator::Parameters& parameters) {
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
   while (true) {
-    const auto answer = Ask(Question::kInFlight, parameters, {options.server, ""});
+    const auto answer =
+        Ask(Question::kInFlight, parameters, {options.server, options.token_file, ""});
     if (!answer.ok()) return Fail(answer.message());
     std::string text =
         options.json ? answer->dump() + "\n" : InFlightText(*answer, TerminalWidth(STDOUT_FILENO));
@@ -84,6 +87,7 @@ void AddInFlight(CLI::App* app, Action* action) {
       ->add_option("--server", options->server,
                    "Aggregator to ask (default: $RINGSIDE_SERVER, else http://127.0.0.1:7751)")
       ->type_name("URL");
+  AddTokenOption(command, &options->token_file);
   command->add_flag("--json", options->json, "Print the answer as JSON");
   command->footer(kFooter);
   command->callback([options, action] {

@@ -51,6 +51,9 @@ int RunUp(Configuration* configuration) {
   if (const proto::Status status = running.Claim(options.aggregator.data); !status.ok()) {
     return Fail(status.message());
   }
+  if (const proto::Status status = ProvideToken(&options.aggregator); !status.ok()) {
+    return Fail(status.message());
+  }
   AggregatorService aggregator;
   if (const proto::Status status = aggregator.Start(options.aggregator); !status.ok()) {
     return Fail(status.message());
@@ -67,9 +70,10 @@ int RunUp(Configuration* configuration) {
   if (const proto::Status status = running.Announce(aggregator.http_url()); !status.ok()) {
     return Fail(status.message());
   }
-  std::printf("ringside up: pid %d, %s, data %s, segments %s\n", static_cast<int>(getpid()),
-              aggregator.http_url().c_str(), options.aggregator.data.c_str(),
-              agent.directory().c_str());
+  std::printf("ringside up: pid %d, %s, data %s, segments %s, token %s\n",
+              static_cast<int>(getpid()), aggregator.http_url().c_str(),
+              options.aggregator.data.c_str(), agent.directory().c_str(),
+              options.aggregator.token_file.c_str());
   std::fflush(stdout);
   const int exit_code = WaitForStop(&signals, &agent, &aggregator,
                                     [&] { configuration->Reload(&agent, &aggregator); });

@@ -7,6 +7,7 @@
 
 #include "agent/detail_budget.h"
 #include "aggregator/archive_policy.h"
+#include "aggregator/http_guard.h"
 #include "aggregator/units.h"
 #include "cli/config_file.h"
 
@@ -168,6 +169,12 @@ std::vector<ConfigKey> MakeKeys() {
   text("aggregator.allow", [](DaemonConfig& c) -> Text { return c.aggregator.allow; });
   text("aggregator.data", [](DaemonConfig& c) -> Text { return c.aggregator.data; });
   text("aggregator.http", [](DaemonConfig& c) -> Text { return c.aggregator.http; });
+  text("aggregator.http_hosts", [](DaemonConfig& c) -> Text { return c.aggregator.http_hosts; });
+  keys.back().set = [](const std::string& names, DaemonConfig* config) {
+    const auto hosts = aggregator::ParseHttpHosts(names);
+    if (hosts.ok()) config->aggregator.http_hosts = names;
+    return hosts.status();
+  };
   text("aggregator.key", [](DaemonConfig& c) -> Text { return c.aggregator.key; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
   text("aggregator.retain", [](DaemonConfig& c) -> Text { return c.aggregator.retain; });
@@ -181,6 +188,7 @@ std::vector<ConfigKey> MakeKeys() {
   text("aggregator.rules", [](DaemonConfig& c) -> Text { return c.aggregator.rules; });
   keys.push_back(NumberKey("aggregator.stuck_factor", kLeastStuckFactor, kMostStuckFactor,
                            [](DaemonConfig& c) -> double& { return c.aggregator.stuck_factor; }));
+  text("aggregator.token_file", [](DaemonConfig& c) -> Text { return c.aggregator.token_file; });
   AddSampler(&keys, "host", &SamplersConfig::host);
   AddSampler(&keys, "process", &SamplersConfig::process);
   keys.push_back(SwitchKey("samplers.process.command_line",

@@ -54,6 +54,11 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
   add("--http", "aggregator.http", &options->http, "HOST:PORT",
       "Where queries are answered; port 0: any free one")
       ->capture_default_str();
+  add("--token-file", "aggregator.token_file", &options->token_file, "FILE",
+      "Bearer token of HTTP, mode 0600: for changes, and beyond loopback for everything (default: "
+      "one is made in the data directory, for loopback only)");
+  add("--http-hosts", "aggregator.http_hosts", &options->http_hosts, "NAME,...",
+      "Names under which HTTP may be asked, beside localhost and addresses");
   add("--data", "aggregator.data", &options->data, "DIR",
       "Data directory, with the archive (default: $XDG_STATE_HOME/ringside, else "
       "~/.local/state/ringside)");

@@ -32,10 +32,12 @@ inline constexpr const char* kRetainHelp =
 struct AggregatorOptions {
   std::string listen = kDefaultListen;
   std::string http = kDefaultHttp;
-  std::string data;   // empty: DefaultDataDirectory()
-  std::string key;    // file of its secret key; empty: none, then only this machine gets in
-  std::string allow;  // file of the agents' public keys; with `key`
-  std::string rules;  // empty: none
+  std::string token_file;  // of HTTP's bearer token; empty: one in the data directory
+  std::string http_hosts;  // names that HTTP answers to, beside those of loopback
+  std::string data;        // empty: DefaultDataDirectory()
+  std::string key;         // file of its secret key; empty: none, then only this machine gets in
+  std::string allow;       // file of the agents' public keys; with `key`
+  std::string rules;       // empty: none
   double stuck_factor = 10;
   std::string retain;  // what differs from ArchivePolicy's defaults, as its Set reads it
 };
@@ -72,7 +74,7 @@ struct DaemonFlags {
 void AddConfigFile(CLI::App* command, DaemonFlags* flags);
 // --config and --check.
 void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
-// --listen, --http, --data, --key, --allow, --rules, --retain.
+// --listen, --http, --token-file, --http-hosts, --data, --key, --allow, --rules, --retain.
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
 // --dir, --host, --group, --detail, --spool-limit, --metrics: what `agent` and `up` share.
 void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);

@@ -17,6 +17,7 @@
 #include "agent/process_maps.h"
 #include "agent/segment_file.h"
 #include "aggregator/units.h"
+#include "cli/access_token.h"
 #include "cli/doctor.h"
 #include "cli/http_client.h"
 #include "cli/peer_probe.h"
@@ -157,13 +158,18 @@ Finding Aggregator(const std::string& endpoint) {
           "start it: ringside up, or ringside aggregator; another one: agent.aggregator"};
 }
 
-Finding Http(const std::string& server) {
+Finding Http(const std::string& server, const std::string& token_file) {
   const auto url = ParseHttpUrl(server);
   if (!url) return {"http", State::kWrong, url.message(), "name it as http://HOST:PORT"};
-  const auto response = HttpGet(*url, "/api/v1/ledger", kPatience);
+  const auto token = AccessToken(token_file);
+  if (!token) return {"http", State::kWrong, token.message(), kTokenMend};
+  const auto response = HttpGet(*url, "/api/v1/ledger", kPatience, *token);
   if (!response) {
     return {"http", State::kWrong, url->ToString() + ": " + response.message(),
             "start ringside up or ringside aggregator; another one: --server or RINGSIDE_SERVER"};
+  }
+  if (response->status == 401) {
+    return {"http", State::kWrong, url->ToString() + " wants its token", kTokenMend};
   }
   if (response->status != 200) {
     return {"http", State::kWrong,
@@ -183,7 +189,7 @@ void ExamineRingside(const DaemonConfig& config, Findings* findings) {
   findings->push_back(Agent(directory));
   findings->push_back(StateDirectory("state", config.agent.state));
   findings->push_back(Aggregator(config.agent.aggregator));
-  findings->push_back(Http(config.aggregator.http));
+  findings->push_back(Http(config.aggregator.http, config.aggregator.token_file));
 }
 
 }  // namespace ringside::cli

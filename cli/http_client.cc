@@ -128,13 +128,14 @@ proto::Result<HttpUrl> ParseHttpUrl(std::string_view text) {
 }
 
 proto::Result<HttpResponse> HttpGet(const HttpUrl& url, const std::string& target,
-                                    std::chrono::milliseconds timeout) {
+                                    std::chrono::milliseconds timeout, const std::string& token) {
   Connection connection(timeout);
   http::request<http::empty_body> request{http::verb::get, url.path + target, 11};
   request.set(http::field::host, url.Authority());
   request.set(http::field::user_agent, std::string("ringside/") + proto::kVersion);
   request.set(http::field::accept, "application/json");
   request.set(http::field::connection, "close");
+  if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
   HttpResponse response;
   beast::error_code error = connection.Connect(url);
   if (!error) {

@@ -30,8 +30,10 @@ proto::Result<HttpUrl> ParseHttpUrl(std::string_view text);
 
 // `target` (path?query, percent-encoded) is appended to the URL's path. An error is one of the
 // connection: any HTTP status is a response. `timeout` limits each of connect, send and receive.
+// `token`: shown as bearer; empty: none.
 proto::Result<HttpResponse> HttpGet(const HttpUrl& url, const std::string& target,
-                                    std::chrono::milliseconds timeout);
+                                    std::chrono::milliseconds timeout,
+                                    const std::string& token = "");
 
 }  // namespace ringside::cli
 

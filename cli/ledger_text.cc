@@ -97,6 +97,19 @@ std::string QuarantineText(const Json& ledger) {
   return text.empty() ? text : "\n" + text;
 }
 
+// Agents that the aggregator takes nothing from.
+std::string RefusedText(const Json& ledger) {
+  std::string text;
+  if (!ledger.contains("refused")) return text;  // of an archive
+  for (const Json& row : ledger.at("refused")) {
+    text += "refused: agent " + row.at("agent").get<std::string>() + " speaks wire " +
+            row.at("wire_version").get<std::string>() + ", the aggregator " +
+            row.at("here").get<std::string>() + " (" + row.at("frames").dump() + " frames, last " + row.at("last_seen").get<std::string>() +
+            "): bring both to one version\n";
+  }
+  return text.empty() ? text : "\n" + text;
+}
+
 }  // namespace
 
 std::string LedgerText(const Json& ledger, size_t width) {
@@ -107,7 +120,7 @@ std::string LedgerText(const Json& ledger, size_t width) {
   text += "\nraw detail: written = archived + dropped + in flight\n" +
           Table(ledger, {"written", "archived", "in flight", "dropped", "imbalance"}, DetailCells,
                 width);
-  text += QuarantineText(ledger);
+  text += QuarantineText(ledger) + RefusedText(ledger);
   text += ledger.at("balanced").get<bool>() ? "\nbalanced\n" : "\nNOT BALANCED\n";
   return text;
 }

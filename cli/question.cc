@@ -10,6 +10,7 @@
 #include "aggregator/ledger.h"
 #include "aggregator/report.h"
 #include "aggregator/store.h"
+#include "cli/access_token.h"
 #include "cli/command.h"
 #include "cli/http_client.h"
 
@@ -112,19 +113,24 @@ proto::Status CheckParameters(Question question, const Parameters& parameters) {
 }
 
 proto::Result<Json> AskServer(Question question, const Parameters& parameters,
-                              const std::string& server) {
+                              const std::string& server, const std::string& token) {
   const auto url = ParseHttpUrl(server);
   if (!url.ok()) {
     return url.status();
   }
   const auto response =
-      HttpGet(*url, aggregator::EncodeTarget(PathOf(question), parameters), kTimeout);
+      HttpGet(*url, aggregator::EncodeTarget(PathOf(question), parameters), kTimeout, token);
   if (!response.ok()) {
     return proto::Status::Error("no answer from " + url->ToString() + ": " + response.message() +
                                 " (is `ringside up` running? --server URL names another, "
                                 "--archive DIR reads a data directory without one)");
   }
   constexpr int kHttpOk = 200;
+  constexpr int kHttpUnauthorized = 401;
+  if (response->status == kHttpUnauthorized) {
+    return proto::Status::Error(url->ToString() + ": " + ErrorOf(*response) + " (" + kTokenMend +
+                                ")");
+  }
   if (response->status != kHttpOk) {
     return proto::Status::Error(url->ToString() + ": " + ErrorOf(*response) + " (HTTP " +
                                 std::to_string(response->status) + ")");
@@ -139,8 +145,10 @@ proto::Result<Json> AskServer(Question question, const Parameters& parameters,
 
 proto::Result<Json> Ask(Question question, const Parameters& parameters,
                         const AnswerSource& source) {
-  return source.archive.empty() ? AskServer(question, parameters, ServerOf(source))
-                                : AskArchive(question, parameters, source.archive);
+  if (!source.archive.empty()) return AskArchive(question, parameters, source.archive);
+  const proto::Result<std::string> token = AccessToken(source.token_file);
+  return token.ok() ? AskServer(question, parameters, ServerOf(source), *token)
+                    : proto::Result<Json>(token.status());
 }
 
 }  // namespace ringside::cli

@@ -13,8 +13,9 @@ namespace ringside::cli {
 enum class Question { kQuery, kReport, kLedger, kInFlight };
 
 struct AnswerSource {
-  std::string server;   // URL; empty: $RINGSIDE_SERVER, else the default on loopback
-  std::string archive;  // data directory; when not empty, no server is asked
+  std::string server;      // URL; empty: $RINGSIDE_SERVER, else the default on loopback
+  std::string token_file;  // of the server; empty: $RINGSIDE_TOKEN, if any
+  std::string archive;     // data directory; when not empty, no server is asked
 };
 
 // Whether the parameters make sense, without asking anybody: "--last: ...".
@@ -27,7 +28,7 @@ proto::Result<aggregator::Json> Ask(Question question, const aggregator::Paramet
 // One request to a server, for those that ask it again and again.
 proto::Result<aggregator::Json> AskServer(Question question,
                                           const aggregator::Parameters& parameters,
-                                          const std::string& url);
+                                          const std::string& url, const std::string& token = "");
 
 }  // namespace ringside::cli
 

@@ -1,6 +1,7 @@
 #include "cli/services.h"
 
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -8,11 +9,23 @@
 
 #include "agent/agent.h"
 #include "aggregator/aggregator.h"
+#include "aggregator/http_token.h"
 #include "cli/command.h"
 #include "cli/service_notice.h"
 #include "cli/stop_signals.h"
+#include "proto/host_port.h"
+#include "proto/loopback.h"
 
 namespace ringside::cli {
+
+proto::Status ProvideToken(AggregatorOptions* options) {
+  const auto address = proto::ParseHostPort(options->http);
+  if (!options->token_file.empty() || !address || !proto::IsLoopbackHost(address->host)) return {};
+  const std::string file = std::filesystem::path(options->data) / "http-token";
+  const auto made = aggregator::ReadOrMakeTokenFile(file);
+  if (made.ok()) options->token_file = file;
+  return made.status();
+}
 
 AggregatorService::AggregatorService() = default;
 
@@ -25,6 +38,14 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   config.http = options.http;
   config.key_file = options.key;
   config.allow_file = options.allow;
+  if (!options.token_file.empty()) {
+    const auto token = aggregator::ReadTokenFile(options.token_file);
+    if (!token.ok()) return token.status();
+    config.http_access.token = *token;
+  }
+  const auto hosts = aggregator::ParseHttpHosts(options.http_hosts);
+  if (!hosts.ok()) return proto::Status::Error("--http-hosts: " + hosts.message());
+  config.http_access.hosts = *hosts;
   config.rules_file = options.rules;
   config.stuck_factor = options.stuck_factor;
   if (const proto::Status set = config.archive.Set(options.retain); !set.ok()) {

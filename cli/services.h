@@ -23,6 +23,10 @@ namespace ringside::cli {
 
 class StopSignals;
 
+// Where no token is named and HTTP stays on this machine: makes one in the data directory, which
+// must be there, and names it.
+proto::Status ProvideToken(AggregatorOptions* options);
+
 class AggregatorService {
  public:
   AggregatorService();

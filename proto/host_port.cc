@@ -53,12 +53,18 @@ Result<HostPort> ParseHostPort(std::string_view text) {
   return parsed;
 }
 
-bool IsLoopbackHostHeader(std::string_view host_header) {
+std::optional<std::string> HostOfHeader(std::string_view host_header) {
   std::string_view host;
   std::string_view port;
   uint16_t number = 0;
-  return Split(host_header, &host, &port) && (port.empty() || ParsePort(port, &number)) &&
-         IsLoopbackHost(Lower(host));
+  if (!Split(host_header, &host, &port)) return std::nullopt;
+  if (!port.empty() && !ParsePort(port, &number)) return std::nullopt;
+  return Lower(host);
+}
+
+bool IsLoopbackHostHeader(std::string_view host_header) {
+  const std::optional<std::string> host = HostOfHeader(host_header);
+  return host && IsLoopbackHost(*host);
 }
 
 }  // namespace ringside::proto

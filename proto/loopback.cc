@@ -18,4 +18,11 @@ bool IsLoopbackHost(std::string_view host) {
   return inet_pton(AF_INET6, literal.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+bool IsAddressLiteral(std::string_view host) {
+  const std::string literal(host);
+  in6_addr address{};
+  return inet_pton(AF_INET, literal.c_str(), &address) == 1 ||
+         inet_pton(AF_INET6, literal.c_str(), &address) == 1;
+}
+
 }  // namespace ringside::proto

@@ -9,6 +9,8 @@ namespace ringside::proto {
 // A literal of 127.0.0.0/8 or ::1 (with or without brackets), or "localhost". Other names are not
 // resolved: false.
 bool IsLoopbackHost(std::string_view host);
+// An IPv4 or IPv6 address, without brackets.
+bool IsAddressLiteral(std::string_view host);
 
 }  // namespace ringside::proto
 

@@ -60,9 +60,10 @@ void Collector::Serve() {
   zmq_ctx_term(context);
 }
 
-void Collector::Send(void* socket, const std::string& peer, const std::string& bytes) {
+void Collector::Send(void* socket, const std::string& peer, const std::string& bytes) const {
+  const std::string frame = rewrite_ ? rewrite_(bytes) : bytes;
   zmq_send(socket, peer.data(), peer.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT);
-  zmq_send(socket, bytes.data(), bytes.size(), ZMQ_DONTWAIT);
+  zmq_send(socket, frame.data(), frame.size(), ZMQ_DONTWAIT);
 }
 
 void Collector::Answer(void* socket, const std::string& peer, const std::string& bytes) {

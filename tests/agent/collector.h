@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -39,6 +40,10 @@ class Collector {
   void Babble(bool on) { babble_ = on; }
   // From its next Welcome on it says that it takes what is in flight, as wire 1.0 does not.
   void TakeInFlight() { takes_inflight_ = true; }
+  // Every answer goes through this first.
+  void Rewrite(std::function<std::string(const std::string& frame)> rewrite) {
+    rewrite_ = std::move(rewrite);
+  }
   // Messages of what is in flight, taken or not.
   int inflight() const { return inflight_; }
   // What a Welcome says is durable.
@@ -54,13 +59,14 @@ class Collector {
  private:
   void Serve();
   void Answer(void* socket, const std::string& peer, const std::string& bytes);
-  static void Send(void* socket, const std::string& peer, const std::string& bytes);
+  void Send(void* socket, const std::string& peer, const std::string& bytes) const;
 
   std::string endpoint_;
   mutable std::mutex mutex_;
   Store store_;
   std::vector<uint64_t> order_;
   std::string refusal_;
+  std::function<std::string(const std::string& frame)> rewrite_;  // set before Start
   std::atomic<int> swallow_{0};
   std::atomic<bool> babble_{false};
   std::atomic<uint64_t> said_applied_{0};

@@ -9,9 +9,13 @@
 #include "proto/inflight_word.h"
 #include "tests/agent/agent_fixture.h"
 #include "tests/agent/collector.h"
+#include "tests/golden/golden_wire.h"
 
 namespace ringside::agent {
 namespace {
+
+// In welcome and ack: the head of the array and the epoch come first, nine bytes of it.
+constexpr size_t kBehindEpoch = sizeof(proto::WireHeader) + 10;
 
 class UplinkTest : public AgentTest {
  protected:
@@ -199,6 +203,61 @@ TEST_F(UplinkTest, Malicious_AnswersAreCountedAndPassedOver) {
   ASSERT_TRUE(RunUntilAcknowledged());
   EXPECT_EQ(Count(), 1u);
   EXPECT_GT(agent_->counters().uplink.bad_frames, 0u);
+}
+
+// An aggregator of wire 1.0: its own frames, made to fit this agent.
+TEST_F(UplinkTest, Version_AnOlderAggregatorIsServedAndHearsNothingNew) {
+  const auto golden = proto::GoldenFrames(RINGSIDE_GOLDEN_DIR, "1.0");
+  ASSERT_EQ(golden.size(), 5u);
+  collector_.TakeInFlight();  // 1.0 could not say so
+  collector_.Rewrite([&golden](const std::string& frame) {
+    const proto::FrameView view = *proto::OpenFrame(frame);
+    proto::Uuid agent;
+    std::copy(std::begin(view.header.agent), std::end(view.header.agent), agent.bytes.begin());
+    if (view.header.type == proto::MessageType::kWelcome) {
+      std::string welcome = golden.at("welcome");
+      welcome[kBehindEpoch] = 0;  // nothing is applied yet
+      return proto::Readdressed(std::move(welcome), agent, view.header.epoch);
+    }
+    const proto::Ack ack = *proto::DecodeAck(view);
+    std::string old = golden.at("ack");
+    old[kBehindEpoch] = static_cast<char>(ack.first_sequence);
+    old[kBehindEpoch + 1] = static_cast<char>(ack.last_sequence);
+    return proto::Readdressed(std::move(old), agent, view.header.epoch);
+  });
+  collector_.Start();
+  StartAgent(Connected());
+  for (int i = 0; i < 5; ++i) {
+    Record();
+    CloseInterval();
+  }
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 5u);
+  EXPECT_EQ(collector_.inflight(), 0);
+  EXPECT_EQ(agent_->counters().uplink.bad_frames, 0u);
+}
+
+TEST_F(UplinkTest, Version_AnAggregatorOfAnotherMajorIsNamedAndNothingIsLost) {
+  collector_.Rewrite([](std::string frame) {
+    proto::PutInFrame(offsetof(proto::WireHeader, major_version), uint16_t{2}, &frame);
+    return frame;
+  });
+  collector_.Start();
+  testing::internal::CaptureStdout();
+  StartAgent(Connected());
+  Record();
+  CloseInterval();
+  const bool was_heard = RunUntil([&] { return agent_->counters().uplink.bad_frames > 0; });
+  const std::string log = testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(was_heard);
+  EXPECT_THAT(log, testing::HasSubstr("wire version 2.1, this side speaks 1.1"));
+  EXPECT_EQ(Count(), 0u);
+  EXPECT_EQ(agent_->counters().unacknowledged, agent_->counters().intervals);
+  collector_.Stop();
+  collector_.Rewrite(nullptr);
+  collector_.Start();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(Count(), 1u);
 }
 
 TEST_F(UplinkTest, Stop_WaitsForTheLastAcknowledgement) {

@@ -19,7 +19,7 @@ class CommandLine:
         self.temporary = root / "tmp"
         self.temporary.mkdir()
         self.environment = {**os.environ, "HOME": str(root), "TMPDIR": str(self.temporary)}
-        for name in ("XDG_STATE_HOME", "RINGSIDE_SERVER", "RINGSIDE_DIR"):
+        for name in ("XDG_STATE_HOME", "RINGSIDE_SERVER", "RINGSIDE_TOKEN", "RINGSIDE_DIR"):
             self.environment.pop(name, None)
 
     def start(self, *arguments, **options):

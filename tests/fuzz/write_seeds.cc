@@ -8,6 +8,8 @@
 #include <iterator>
 #include <string>
 
+#include "aggregator/archive_format.h"
+#include "aggregator/archive_lines.h"
 #include "proto/segment_format.h"
 #include "proto/wire.h"
 #include "tests/fuzz/patched_segment.h"
@@ -110,6 +112,65 @@ void WriteSegments(const std::filesystem::path& directory, const std::string& te
   }
 }
 
+// Targets as the documentation shows them.
+void WriteQueries(const std::filesystem::path& directory) {
+  const std::string query = "/api/v1/query?";
+  Write(directory, "all", "/api/v1/query");
+  Write(directory, "quantiles", query + "name=transcribe%2Fdecode&stat=count,p99.9&last=1h30m");
+  Write(directory, "where", query + "where=model%3Da&where=host!%3Db&by=model,host&sort=p99:asc");
+  Write(directory, "times", query + "from=2025-03-01T00:00:00.5Z&to=2025-03-01T02:00:00%2B01:00");
+  Write(directory, "gauge", query + "name=gpu.memory.used&stat=max,last,sum,rate&limit=5");
+  Write(directory, "report", "/api/v1/report?name=transcribe&requests=10&by=error_type");
+  Write(directory, "hosts", "ringside.example, gpu-1 [fe80::1]");
+}
+
+void WriteRules(const std::filesystem::path& directory) {
+  const std::string expressions[] = {
+      "p99(transcribe/decode{model=\"a\"}[1m]) > 2s and rate(decode[5m]) >= 0.5",
+      "max(gpu.memory.used[1m]) by (gpu, host) > 20GiB or absent(\"a b/(untimed)\"[1h30m])",
+      "error_rate(decode[30d]) > 5% and (count(decode[1m]) * 2 - -3) / 1.5e3 != 0"};
+  size_t number = 0;
+  std::string rules = "groups:\n- name: g\n  rules:\n";
+  for (const std::string& expression : expressions) {
+    const std::string name = std::to_string(++number);
+    Write(directory, ("expression" + name).c_str(), expression);
+    rules += "  - alert: A" + name + "\n    expr: |\n      " + expression +
+             "\n    for: 30s\n    labels: {severity: page}\n    annotations:\n"
+             "      summary: \"{{ value }} on {{ labels.host }}\"\n";
+  }
+  Write(directory, "rules", rules);
+  Write(directory, "flow", "{groups: [{name: g, rules: [{alert: A, expr: 'p50(x[1m]) > 1'}]}]}");
+}
+
+void WriteArchive(const std::filesystem::path& directory) {
+  namespace agg = aggregator;
+  const agg::ArchiveFileName name = *agg::ParseArchiveFileName("20250301-000000-000001.jsonl");
+  agg::ArchiveHead head;
+  head.applied.Add({SampleUuid(1), 77, 1}, 5);
+  std::string text = agg::HeadLine(name, &head);
+  agg::ArchiveLines lines(name.stem);
+  Batch batch = SampleBatch();
+  const uint64_t chain = lines.Append(batch, head.chain, &text);
+  ++batch.id.sequence;
+  lines.Append(batch, chain, &text);
+  Write(directory, "whole", text);
+
+  agg::ArchivedBatch merged;
+  static_cast<Batch&>(merged) = batch;
+  merged.part = agg::ArchivedBatch::Part::kStatistics;
+  merged.sequences.Add(batch.id.sequence);
+  merged.sequences.Add(batch.id.sequence + 1);
+  merged.covered_ns = 2'000'000'000;
+  merged.merged.assign(batch.producers.size(), {batch.id.sequence, 2});
+  for (ProducerDelta& producer : merged.producers) {
+    producer.requests.clear();
+    producer.timings.clear();
+  }
+  text = agg::HeadLine(name, &head);
+  agg::ArchiveLines(name.stem).Append(merged, head.chain, &text);
+  Write(directory, "merged", text);
+}
+
 }  // namespace
 }  // namespace ringside::proto
 
@@ -121,6 +182,9 @@ int main(int argc, char** argv) {
   const std::filesystem::path directory(argv[1]);
   ringside::proto::WriteWire(directory / "wire");
   ringside::proto::WriteHistograms(directory / "histogram");
+  ringside::proto::WriteQueries(directory / "query");
+  ringside::proto::WriteRules(directory / "rules");
+  ringside::proto::WriteArchive(directory / "archive");
   std::ifstream golden(argv[2]);
   const std::string text((std::istreambuf_iterator<char>(golden)), {});
   ringside::proto::WriteSegments(directory, text);

@@ -48,6 +48,8 @@ def test_port_in_use_is_named(tmp_path):
 def test_beyond_loopback_is_refused(tmp_path):
     for arguments in (["--listen", "tcp://0.0.0.0:7750"], ["--http", "0.0.0.0:7751"]):
         assert_refused(run("aggregator", "--data", tmp_path, *arguments), "0.0.0.0", "loopback")
+    assert_refused(run("aggregator", "--data", tmp_path, "--http", "0.0.0.0:7751"), "--token-file")
+    assert not (tmp_path / "http-token").exists()
 
 
 def test_sending_beyond_loopback_is_refused(tmp_path):

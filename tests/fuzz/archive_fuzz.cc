@@ -1,0 +1,121 @@
+// Any text as an archive file, with its checksums made right first, since they would refuse nearly
+// everything: read or skipped and named; and what was read is written and read again.
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "aggregator/archive_file_reader.h"
+#include "aggregator/archive_format.h"
+#include "aggregator/archive_lines.h"
+#include "aggregator/archive_parser.h"
+#include "aggregator/archive_text.h"
+#include "proto/checksum.h"
+
+using namespace ringside::aggregator;  // NOLINT(google-build-using-namespace): a program of one
+                                       // file
+
+namespace {
+
+void Require(bool holds) {
+  if (!holds) std::abort();
+}
+
+const ArchiveFileName& Name() {
+  static const ArchiveFileName kName = *ParseArchiveFileName("20250301-000000-000001.jsonl");
+  return kName;
+}
+
+// With what a parser may read behind it.
+std::string Padded(std::string_view text) {
+  std::string padded(text);
+  padded.append(ArchiveParser::kPadding, '\0');
+  return padded;
+}
+
+// Rewrites the chain value of one head or commit line, over what it says that it covers.
+void Reseal(std::string* text, size_t begin, size_t end) {
+  const std::string_view line(text->data() + begin, end - begin);
+  const auto split = SplitChainedLine(line);
+  if (!split) return;
+  ArchiveParser parser;
+  const std::string padded = Padded(line);
+  const std::string_view copy(padded.data(), line.size());
+  uint64_t previous = 0;
+  size_t from = begin;
+  if (line.starts_with(kHeadPrefix)) {
+    const auto head = parser.ParseHead(copy);
+    if (!head.ok()) return;
+    previous = head->previous.chain;
+  } else if (line.starts_with(kCommitPrefix)) {
+    const auto commit = parser.ParseCommit(copy);
+    if (!commit.ok() || commit->bytes > begin) return;
+    previous = commit->previous;
+    from -= commit->bytes;
+  } else {
+    return;
+  }
+  const size_t covered_to = begin + split->covered.size();
+  const std::string_view covered(text->data() + from, covered_to - from);
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx",
+                static_cast<unsigned long long>(
+                    ringside::proto::Checksum(covered, ChainSeed(Name().stem, previous))));
+  text->replace(end - kChainEnd.size() - 16, 16, digits);
+}
+
+std::string Sealed(std::string text) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;
+    Reseal(&text, begin, end);
+    begin = end + 1;
+  }
+  return text;
+}
+
+void WriteAndReadAgain(const ArchivedBatch& batch) {
+  std::string text;
+  ArchiveLines(Name().stem).Append(batch, 0, &text);
+  const size_t commit_begin = text.rfind('\n', text.size() - 2) + 1;
+  const std::string padded = Padded(text);
+  ArchiveParser parser;
+  const auto commit =
+      parser.ParseCommit({padded.data() + commit_begin, text.size() - commit_begin - 1});
+  Require(commit.ok());
+  ArchivedBatch again;
+  ArchiveParser::Error error;
+  Require(parser.ParseBatch({padded.data(), commit_begin}, *commit, &again, &error));
+  std::string rewritten;
+  ArchiveLines(Name().stem).Append(again, 0, &rewritten);
+  Require(rewritten == text);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const int kFile = memfd_create("archive", MFD_CLOEXEC);
+  static const std::string kPath = "/proc/self/fd/" + std::to_string(kFile);
+  const std::string text = Sealed(std::string(reinterpret_cast<const char*>(data), size));
+  Require(ftruncate(kFile, 0) == 0);
+  Require(pwrite(kFile, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  auto stream = ArchiveText::Open(kPath, false);
+  Require(stream.ok());
+  ArchiveReport report;
+  ArchiveFileReader reader(Name(), &*stream, &report);
+  static_cast<void>(reader.ReadHead());
+  uint64_t applied = 0;
+  const ArchiveFileState state = reader.Read([&](const ArchivedBatch& batch) {
+    ++applied;
+    WriteAndReadAgain(batch);
+  });
+  Require(state.good_bytes <= text.size() && report.batches == applied);
+  Require(state.size == text.size());
+  return 0;
+}
