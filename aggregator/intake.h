@@ -39,6 +39,8 @@ struct IntakeCounters {
   uint64_t failed_commits = 0;
 };
 
+class HostBoard;
+
 class Intake {
  public:
   static constexpr size_t kGroupFrames = 256;
@@ -53,8 +55,9 @@ class Intake {
   // Called for what agents say is in flight; the answer goes back.
   using TakeInFlight = std::function<proto::InFlightLimits(proto::InFlight, uint64_t now_unix_ns)>;
 
-  Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
-         TakeInFlight take_inflight);
+  // `hosts` is told of all that comes.
+  Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
+         Merge merge, TakeInFlight take_inflight);
 
   // One turn; never waits. Returns how many frames it handled.
   int DoWork(uint64_t now_unix_ns);
@@ -84,6 +87,7 @@ class Intake {
 
   Receiver* const receiver_;
   ArchiveWriter* const archive_;
+  HostBoard* const hosts_;
   const Merge merge_;
   const TakeInFlight take_inflight_;
   AppliedSets applied_;

@@ -166,6 +166,10 @@ std::vector<ConfigKey> MakeKeys() {
   text("aggregator.data", [](DaemonConfig& c) -> Text { return c.aggregator.data; });
   text("aggregator.http", [](DaemonConfig& c) -> Text { return c.aggregator.http; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
+  keys.push_back(IntervalKey(
+      "aggregator.missing_after",
+      [](DaemonConfig& c) -> std::chrono::milliseconds& { return c.aggregator.missing_after; }));
+  keys.back().reloads = false;
   text("aggregator.retain", [](DaemonConfig& c) -> Text { return c.aggregator.retain; });
   keys.back().set = [](const std::string& wanted, DaemonConfig* config) {
     aggregator::ArchivePolicy policy;
