@@ -142,6 +142,7 @@ std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
   const auto text = [&](const char* path, auto get) { keys.push_back(TextKey(path, get)); };
   text("agent.aggregator", [](DaemonConfig& c) -> Text { return c.agent.aggregator; });
+  keys.back().is_list = true;
   text("agent.detail", [](DaemonConfig& c) -> Text { return c.agent.detail; });
   keys.back().set = [](const std::string& value, DaemonConfig* config) {
     const auto budget = agent::ParseDetailBudget(value);

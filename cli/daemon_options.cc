@@ -72,7 +72,8 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
 void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags) {
   const TextOptions add{command, flags};
   add("--aggregator", "agent.aggregator", &options->aggregator, "ENDPOINT",
-      "Where the aggregator listens")
+      "Where the aggregator listens; given more than once: each gets everything")
+      ->join(',')
       ->capture_default_str();
   add("--state", "agent.state", &options->state, "DIR",
       "What is not acknowledged yet (default: $XDG_STATE_HOME/ringside/agent, else "

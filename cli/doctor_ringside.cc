@@ -16,6 +16,7 @@
 #include "agent/proc_file.h"
 #include "agent/process_maps.h"
 #include "agent/segment_file.h"
+#include "agent/uplinks.h"
 #include "aggregator/units.h"
 #include "cli/doctor.h"
 #include "cli/http_client.h"
@@ -182,7 +183,9 @@ void ExamineRingside(const DaemonConfig& config, Findings* findings) {
   findings->push_back(Workers(directory));
   findings->push_back(Agent(directory));
   findings->push_back(StateDirectory("state", config.agent.state));
-  findings->push_back(Aggregator(config.agent.aggregator));
+  for (const std::string& endpoint : agent::SplitEndpoints(config.agent.aggregator)) {
+    findings->push_back(Aggregator(endpoint));
+  }
   findings->push_back(Http(config.aggregator.http));
   findings->push_back({"keys", State::kOk,
                        "none: all connections stay on this machine (loopback and sockets)", ""});
