@@ -99,8 +99,8 @@ Status Agent::Connect(uint64_t epoch) {
   hello.host = config_.host;
   hello.software_version = proto::kVersion;
   hello.boot_id = ReadBootId();
-  Result<std::unique_ptr<Uplink>> uplink =
-      Uplink::Open(config_.aggregator, config_.keys, std::move(hello), spool_.get());
+  Result<std::unique_ptr<Uplinks>> uplink =
+      Uplinks::Open(config_.aggregator, config_.keys, hello, spool_.get());
   if (uplink) uplink_ = std::move(*uplink);
   return uplink.status();
 }
@@ -240,8 +240,25 @@ int Agent::CloseWhenDue(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   return committed ? 1 : 0;
 }
 
+// One aggregator that is away for long may neither block the others nor cost them time resolution.
+void Agent::GiveUpForTheAbsent(uint64_t now_monotonic_ns) {
+  const size_t frames = spool_->GiveUp(config_.spool_limit_bytes / 2);
+  if (frames == 0) return;
+  std::string who;
+  for (const UplinkState& state : uplink_->states()) {
+    if (state.given_up == 0) continue;
+    who += (who.empty() ? "" : ", ") + state.endpoint + " (" + std::to_string(state.given_up) + ")";
+  }
+  log_->Warn(
+      "given up",
+      "spool " + config_.state_dir + ": half of its limit is used by what one aggregator " +
+          "has and another lacks; the oldest batches are given up, these will not get them: " + who,
+      now_monotonic_ns);
+}
+
 bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
                           uint64_t retire_after_ns) {
+  GiveUpForTheAbsent(now_monotonic_ns);
   const SpoolRoom room = RoomOf(spool_->bytes(), config_.spool_limit_bytes);
   if (room.drop_detail) {
     log_->Warn("spool",
@@ -385,7 +402,10 @@ AgentCounters Agent::counters() const {
   counters.spool_bytes = spool_->bytes();
   counters.unacknowledged = spool_->pending().size();
   if (statsd_ != nullptr) counters.statsd_port = statsd_->udp_port();
-  if (uplink_ != nullptr) counters.uplink = uplink_->counters();
+  if (uplink_ != nullptr) {
+    counters.uplink = uplink_->counters();
+    counters.aggregators = uplink_->states();
+  }
   return counters;
 }
 

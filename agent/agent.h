@@ -21,7 +21,7 @@
 #include "agent/ring_drain.h"
 #include "agent/sampler_config.h"
 #include "agent/statsd.h"
-#include "agent/uplink.h"
+#include "agent/uplinks.h"
 #include "proto/batch.h"
 #include "proto/status.h"
 
@@ -41,8 +41,8 @@ struct CloseContext;
 struct AgentConfig {
   std::string directory;   // of the segments; empty: as the probe chooses it
   std::string state_dir;   // the spool; one per agent
-  std::string aggregator;  // endpoint; empty: nothing is sent, the spool fills
-  UplinkKeyFiles keys;     // empty: none, for an aggregator on this machine
+  std::string aggregator;  // endpoints, with commas; empty: nothing is sent, the spool fills
+  UplinkKeyFiles keys;     // empty: none, for aggregators on this machine
   std::string host;        // empty: this machine's name
   OwnerRule owners;        // whose segments are read
   std::chrono::milliseconds interval{1000};
@@ -74,9 +74,10 @@ struct AgentCounters {
   uint64_t wrong_version = 0;
   uint64_t removed = 0;  // dead producers' segments
   uint64_t spool_bytes = 0;
-  uint64_t unacknowledged = 0;  // frames
+  uint64_t unacknowledged = 0;  // frames, by one aggregator or more
   uint16_t statsd_port = 0;     // of UDP; 0: none
-  UplinkCounters uplink;
+  UplinkCounters uplink;        // of all aggregators together
+  std::vector<UplinkState> aggregators;
 };
 
 class Agent {
@@ -114,6 +115,7 @@ class Agent {
   void PublishMetrics() const;
   int Discover(uint64_t now_monotonic_ns);
   int Communicate(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  void GiveUpForTheAbsent(uint64_t now_monotonic_ns);
   void DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   int ReceiveStatsd(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
   int WatchInFlight(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
@@ -135,7 +137,7 @@ class Agent {
   std::unique_ptr<MetricsServer> metrics_;  // null: none
   // Standing by, these two only while the state directory holds batches of an earlier agent.
   std::unique_ptr<Spool> spool_;
-  std::unique_ptr<Uplink> uplink_;
+  std::unique_ptr<Uplinks> uplink_;
   // Only while active:
   std::unique_ptr<ControlFile> control_;
   std::unique_ptr<ProducerSet> producers_;

@@ -37,7 +37,7 @@ int Agent::WatchInFlight(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   const int work = inflight_->DoWork(producers_->All(), wanted, now_monotonic_ns, now_unix_ns);
   if (auto message = inflight_->TakeMessage(); message.has_value() && wanted) {
     message->host = config_.host;
-    uplink_->Offer(std::move(*message));
+    uplink_->Offer(*message);
   }
   return work;
 }

@@ -135,6 +135,22 @@ void AddCounters(const MetricsSnapshot& snapshot, MetricsText* page) {
   counter("ringside_agent_disconnects_total", "Connections lost", c.uplink.disconnects);
 }
 
+void AddAggregators(const MetricsSnapshot& snapshot, MetricsText* page) {
+  const auto each = [&](auto&& value) {
+    for (const UplinkState& state : snapshot.counters.aggregators) {
+      page->Sample({{"aggregator", state.endpoint}}, value(state));
+    }
+  };
+  page->Gauge("ringside_agent_aggregator_connected", "1: this aggregator answers");
+  each([](const UplinkState& state) { return uint64_t{state.is_streaming}; });
+  page->Gauge("ringside_agent_aggregator_unacknowledged_frames",
+              "Frames that this aggregator has not acknowledged");
+  each([](const UplinkState& state) { return state.unacknowledged; });
+  page->Counter("ringside_agent_aggregator_given_up_frames_total",
+                "Frames that this aggregator will not get: it was away for too long");
+  each([](const UplinkState& state) { return state.given_up; });
+}
+
 }  // namespace
 
 std::string MetricsPage(const MetricsSnapshot& snapshot) {
@@ -142,6 +158,7 @@ std::string MetricsPage(const MetricsSnapshot& snapshot) {
   AddLedger("ringside_agent_", {{{}, &snapshot.total}}, true, &page);
   AddProducers(snapshot, &page);
   AddCounters(snapshot, &page);
+  AddAggregators(snapshot, &page);
   return page.text();
 }
 

@@ -131,7 +131,7 @@ Status Spool::AddFile(std::unique_ptr<SpoolFile> file, bool is_last) {
 }
 
 void Spool::Enqueue(const SpoolFile& file, const SpoolFile::Frame& frame) {
-  pending_.push_back({next_ordinal_++, file.epoch(), file.number(), frame, false});
+  pending_.push_back({next_ordinal_++, file.epoch(), file.number(), frame});
 }
 
 uint64_t Spool::bytes() const {
@@ -192,22 +192,60 @@ Result<std::string> Spool::Read(const Pending& pending) const {
   return file->ReadFrame(pending.frame);
 }
 
-size_t Spool::Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last_sequence) {
+void Spool::SetReaders(unsigned count) {
+  readers_ = count;
+  first_ordinal_ = {};
+  given_up_ = {};
+  for (Pending& pending : pending_) pending.acked_by = 0;
+}
+
+size_t Spool::FirstFor(unsigned reader) const {
+  if (pending_.empty()) return 0;
+  const uint64_t front = pending_.front().ordinal;
+  return std::max(first_ordinal_[reader], front) - front;
+}
+
+uint64_t Spool::Unacknowledged(unsigned reader) const {
+  uint64_t count = 0;
+  for (size_t i = FirstFor(reader); i < pending_.size(); ++i) {
+    count += pending_[i].IsAckedBy(reader) ? 0 : 1;
+  }
+  return count;
+}
+
+size_t Spool::Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last_sequence,
+                          unsigned reader) {
   size_t news = 0;
-  for (Pending& pending : pending_) {
+  for (size_t i = FirstFor(reader); i < pending_.size(); ++i) {
+    Pending& pending = pending_[i];
     if (pending.epoch != epoch || pending.frame.sequence < first_sequence) continue;
     if (pending.frame.sequence > last_sequence) break;  // sequences rise within an epoch
-    if (pending.acked) continue;
-    pending.acked = true;
+    if (pending.IsAckedBy(reader)) continue;
+    pending.acked_by |= uint32_t{1} << reader;
     ++news;
   }
   if (news == 0) return 0;
+  Advance();
+  DropAcknowledged();
+  return news;
+}
+
+void Spool::Advance() {
+  for (unsigned reader = 0; reader < readers_; ++reader) {
+    size_t first = FirstFor(reader);
+    while (first < pending_.size() && pending_[first].IsAckedBy(reader)) ++first;
+    first_ordinal_[reader] = pending_.empty() ? 0 : pending_.front().ordinal + first;
+  }
+}
+
+void Spool::DropAcknowledged() {
+  const uint32_t all = AllReaders();
   SpoolFile* file = nullptr;
-  while (!pending_.empty() && pending_.front().acked) {
+  while (!pending_.empty() && pending_.front().acked_by == all) {
     const Pending& front = pending_.front();
     if (file == nullptr || file->number() != front.file_number) file = FileOf(front.file_number);
-    const bool last_of_file =
-        pending_.size() == 1 || !pending_[1].acked || pending_[1].file_number != front.file_number;
+    const bool last_of_file = pending_.size() == 1 || pending_[1].acked_by != all ||
+                              pending_[1].file_number != front.file_number;
     if (last_of_file && file != nullptr) {
       file->SetAcked(front.frame.sequence);
       FailPoint("spool.marked");
@@ -215,7 +253,31 @@ size_t Spool::Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last
     pending_.pop_front();
   }
   Trim();
-  return news;
+}
+
+size_t Spool::GiveUp(uint64_t most_bytes) {
+  size_t frames = 0;
+  while (files_.size() > 1 && !pending_.empty() && bytes() > most_bytes) {
+    const uint64_t file = pending_.front().file_number;
+    if (file == files_.back()->number()) break;
+    bool somebody_has_it = false;
+    for (unsigned reader = 0; reader < readers_; ++reader) {
+      const size_t first = FirstFor(reader);
+      somebody_has_it |= first == pending_.size() || pending_[first].file_number > file;
+    }
+    if (!somebody_has_it) break;
+    for (Pending& pending : pending_) {
+      if (pending.file_number != file) break;
+      for (unsigned reader = 0; reader < readers_; ++reader) {
+        if (!pending.IsAckedBy(reader)) ++given_up_[reader];
+      }
+      pending.acked_by = AllReaders();
+      ++frames;
+    }
+    Advance();
+    DropAcknowledged();
+  }
+  return frames;
 }
 
 void Spool::Trim() {

@@ -1,10 +1,14 @@
 // The spool: what is committed and not yet acknowledged, over all files and epochs, in order.
 //
+// It may have several readers, one per aggregator. A frame goes when all of them have acknowledged
+// it; who acknowledged what is not kept over a restart (all is sent again, and applied once).
+//
 // Owner: the agent's thread; the state directory's lock keeps other agents out. Not fsynced: it
 // must survive the agent's death, not the host's (the segments do not survive that either).
 #ifndef RINGSIDE_AGENT_SPOOL_H_
 #define RINGSIDE_AGENT_SPOOL_H_
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -26,8 +30,12 @@ class Spool {
     uint64_t epoch;
     uint64_t file_number;
     SpoolFile::Frame frame;
-    bool acked;
+    uint32_t acked_by = 0;  // a bit for each reader
+
+    bool IsAckedBy(unsigned reader) const { return (acked_by >> reader & 1) != 0; }
   };
+  static constexpr unsigned kMostReaders = 8;
+
   // What the files prove about the newest epoch.
   struct Tail {
     bool exists = false;  // there is a file at all
@@ -53,11 +61,24 @@ class Spool {
   // One commit: consecutive sequences from `first_sequence` on.
   proto::Status Append(uint64_t first_sequence, const std::vector<std::string>& frames);
 
-  // In order of commit. Empty: all is acknowledged.
+  // From now on these must acknowledge; nobody has acknowledged anything yet. Default: one.
+  void SetReaders(unsigned count);
+
+  // In order of commit, consecutive ordinals. Empty: all is acknowledged by all.
   const std::deque<Pending>& pending() const { return pending_; }
   proto::Result<std::string> Read(const Pending& pending) const;
-  // Frames of [first, last] are durable elsewhere. Returns how many that were news.
-  size_t Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last_sequence);
+  // Place in pending() of the first frame that the reader lacks; pending().size(): none.
+  size_t FirstFor(unsigned reader) const;
+  uint64_t Unacknowledged(unsigned reader) const;
+  // Frames of [first, last] are durable there. Returns how many that were news.
+  size_t Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last_sequence,
+                     unsigned reader = 0);
+
+  // The oldest whole files that one reader has acknowledged and another lacks are given up, until
+  // the spool has at most so many bytes. Returns how many frames: some reader will not get them.
+  // What no reader has acknowledged is never given up.
+  size_t GiveUp(uint64_t most_bytes);
+  uint64_t given_up(unsigned reader) const { return given_up_[reader]; }
 
  private:
   explicit Spool(uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
@@ -66,6 +87,9 @@ class Spool {
   proto::Status AddFile(std::unique_ptr<SpoolFile> file, bool is_last);
   void SetAside(const std::string& name);
   void Trim();
+  void Advance();
+  void DropAcknowledged();
+  uint32_t AllReaders() const { return (uint32_t{1} << readers_) - 1; }
   proto::Status Rotate();
   SpoolFile* FileOf(uint64_t file_number) const;
   void Enqueue(const SpoolFile& file, const SpoolFile::Frame& frame);
@@ -77,6 +101,9 @@ class Spool {
   Tail tail_;
   std::vector<std::unique_ptr<SpoolFile>> files_;  // by number; the last one is appended to
   std::deque<Pending> pending_;
+  unsigned readers_ = 1;
+  std::array<uint64_t, kMostReaders> first_ordinal_{};  // of the first frame that each may lack
+  std::array<uint64_t, kMostReaders> given_up_{};
   uint64_t next_ordinal_ = 1;
   uint64_t next_file_number_ = 1;
   uint64_t damaged_files_ = 0;

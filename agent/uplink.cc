@@ -46,17 +46,17 @@ struct Uplink::Sockets {
   }
 };
 
-Uplink::Uplink(proto::Hello identity, Spool* spool)
-    : sockets_(new Sockets), identity_(std::move(identity)), spool_(spool) {}
+Uplink::Uplink(proto::Hello identity, Spool* spool, unsigned reader)
+    : sockets_(new Sockets), identity_(std::move(identity)), spool_(spool), reader_(reader) {}
 
 Uplink::~Uplink() = default;
 
 Result<std::unique_ptr<Uplink>> Uplink::Open(const std::string& endpoint,
                                              const UplinkKeyFiles& key_files, proto::Hello identity,
-                                             Spool* spool) {
+                                             Spool* spool, unsigned reader) {
   const Result<std::optional<UplinkKeys>> keys = ReadUplinkKeys(key_files, endpoint);
   if (!keys) return keys.status();
-  std::unique_ptr<Uplink> uplink(new Uplink(std::move(identity), spool));
+  std::unique_ptr<Uplink> uplink(new Uplink(std::move(identity), spool, reader));
   uplink->endpoint_ = endpoint;
   uplink->has_keys_ = keys->has_value();
   if (Status s = uplink->Connect(*keys); !s) return s;
@@ -198,7 +198,8 @@ void Uplink::OnFrame(std::string_view bytes, uint64_t now_ns, std::vector<std::s
     case proto::MessageType::kAck: {
       Result<proto::Ack> ack = proto::DecodeAck(*frame);
       if (!ack) break;
-      const size_t news = spool_->Acknowledge(ack->epoch, ack->first_sequence, ack->last_sequence);
+      const size_t news =
+          spool_->Acknowledge(ack->epoch, ack->first_sequence, ack->last_sequence, reader_);
       counters_.frames_acked += news;
       if (news > 0) last_progress_ns_ = now_ns;
       return;
@@ -226,7 +227,8 @@ void Uplink::OnFrame(std::string_view bytes, uint64_t now_ns, std::vector<std::s
 void Uplink::OnWelcome(const proto::Welcome& welcome, uint64_t now_ns) {
   features_ = welcome.features;
   if (welcome.applied_sequence > 0) {
-    counters_.frames_acked += spool_->Acknowledge(welcome.epoch, 1, welcome.applied_sequence);
+    counters_.frames_acked +=
+        spool_->Acknowledge(welcome.epoch, 1, welcome.applied_sequence, reader_);
   }
   if (state_ == State::kStreaming) return;  // the answer to a greeting that was repeated
   state_ = State::kStreaming;
@@ -259,17 +261,19 @@ int Uplink::Greet(uint64_t now_ns, uint64_t now_unix_ns) {
 
 int Uplink::Stream(uint64_t now_ns, std::vector<std::string>* notes) {
   const auto& pending = spool_->pending();
-  if (pending.empty()) {
+  const size_t first_place = spool_->FirstFor(reader_);
+  if (first_place == pending.size()) {
     last_progress_ns_ = now_ns;
     return 0;
   }
-  const uint64_t first = pending.front().ordinal;
+  const uint64_t front = pending.front().ordinal;
+  const uint64_t first = front + first_place;
   next_ordinal_ = std::max(next_ordinal_, first);
   if (next_ordinal_ == first) last_progress_ns_ = now_ns;  // nothing is under way
   int count = 0;
-  while (next_ordinal_ - first < kWindowFrames && next_ordinal_ - first < pending.size()) {
-    const Spool::Pending& next = pending[next_ordinal_ - first];
-    if (!next.acked) {
+  while (next_ordinal_ - first < kWindowFrames && next_ordinal_ - front < pending.size()) {
+    const Spool::Pending& next = pending[next_ordinal_ - front];
+    if (!next.IsAckedBy(reader_)) {
       Result<std::string> frame = spool_->Read(next);
       if (!frame) {
         notes->push_back(frame.message());
@@ -291,12 +295,16 @@ int Uplink::Stream(uint64_t now_ns, std::vector<std::string>* notes) {
   return count;
 }
 
-void Uplink::Wait(int other_fd, uint64_t timeout_ns) {
-  zmq_pollitem_t items[] = {{sockets_->dealer, 0, ZMQ_POLLIN, 0},
-                            {sockets_->monitor, 0, ZMQ_POLLIN, 0},
-                            {nullptr, other_fd, ZMQ_POLLIN, 0}};
+void Uplink::WaitForAny(const std::vector<std::unique_ptr<Uplink>>& uplinks, int other_fd,
+                        uint64_t timeout_ns) {
+  std::vector<zmq_pollitem_t> items;
+  for (const auto& uplink : uplinks) {
+    items.push_back({uplink->sockets_->dealer, 0, ZMQ_POLLIN, 0});
+    items.push_back({uplink->sockets_->monitor, 0, ZMQ_POLLIN, 0});
+  }
+  if (other_fd >= 0) items.push_back({nullptr, other_fd, ZMQ_POLLIN, 0});
   const auto milliseconds = static_cast<long>((timeout_ns + kMillisecond - 1) / kMillisecond);
-  zmq_poll(items, other_fd >= 0 ? 3 : 2, milliseconds);
+  zmq_poll(items.data(), static_cast<int>(items.size()), milliseconds);
 }
 
 }  // namespace ringside::agent

@@ -2,6 +2,7 @@
 //
 //   greeting --Welcome--> streaming --connection lost, or no acknowledgement in time--> greeting
 //
+// One of the readers of the spool (uplinks.h).
 // Whatever is not acknowledged is sent again after each greeting; the aggregator applies it once.
 // Owner: the agent's thread. Has its own ZeroMQ context. Never blocks but in Wait.
 #ifndef RINGSIDE_AGENT_UPLINK_H_
@@ -38,15 +39,17 @@ class Uplink {
  public:
   static proto::Result<std::unique_ptr<Uplink>> Open(const std::string& endpoint,
                                                      const UplinkKeyFiles& key_files,
-                                                     proto::Hello identity, Spool* spool);
+                                                     proto::Hello identity, Spool* spool,
+                                                     unsigned reader = 0);
   ~Uplink();
   Uplink(const Uplink&) = delete;
   Uplink& operator=(const Uplink&) = delete;
 
   // Receives, greets, sends. Returns how much it did. Lines worth a log go to `notes`.
   int Poll(uint64_t now_monotonic_ns, uint64_t now_unix_ns, std::vector<std::string>* notes);
-  // Sleeps until something arrives here or on `other_fd` (-1: none), at most that long.
-  void Wait(int other_fd, uint64_t timeout_ns);
+  // Sleeps until something arrives at one of these or on `other_fd` (-1: none), at most that long.
+  static void WaitForAny(const std::vector<std::unique_ptr<Uplink>>& uplinks, int other_fd,
+                         uint64_t timeout_ns);
 
   // What is in flight goes beside the batches, to an aggregator that takes it: sent at once or not
   // at all, for the next is newer.
@@ -57,6 +60,7 @@ class Uplink {
   // The newest answer to it, once.
   std::optional<proto::InFlightLimits> TakeLimits() { return std::exchange(limits_, std::nullopt); }
 
+  const std::string& endpoint() const { return endpoint_; }
   bool streaming() const { return state_ == State::kStreaming; }
   const UplinkCounters& counters() const { return counters_; }
 
@@ -64,7 +68,7 @@ class Uplink {
   enum class State { kGreeting, kStreaming };
   struct Sockets;
 
-  Uplink(proto::Hello identity, Spool* spool);
+  Uplink(proto::Hello identity, Spool* spool, unsigned reader);
   proto::Status Connect(const std::optional<UplinkKeys>& keys);
   int ReadMonitor(uint64_t now_ns, std::vector<std::string>* notes);
   void OnRefusedHandshake(uint16_t event, uint64_t now_ns, std::vector<std::string>* notes);
@@ -83,6 +87,7 @@ class Uplink {
   uint64_t reconnect_ns_ = 0;  // 0: ZeroMQ does it
   proto::Hello identity_;
   Spool* spool_;
+  unsigned reader_;  // of the spool
   State state_ = State::kGreeting;
   uint64_t next_greeting_ns_ = 0;
   uint64_t greeting_pause_ns_ = 0;

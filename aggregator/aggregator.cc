@@ -15,6 +15,7 @@
 #include "aggregator/archive_replay.h"
 #include "aggregator/archive_writer.h"
 #include "aggregator/data_directory.h"
+#include "aggregator/host_board.h"
 #include "aggregator/http_routes.h"
 #include "aggregator/http_server.h"
 #include "aggregator/keyring.h"
@@ -70,7 +71,8 @@ class Aggregator::Impl {
   Impl(AggregatorConfig config, DataDirectory data)
       : config_(std::move(config)),
         data_(std::move(data)),
-        inflight_(&store_, config_.stuck_factor) {}
+        inflight_(&store_, config_.stuck_factor),
+        hosts_(config_.missing_after_ns) {}
   ~Impl() { Stop(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -97,12 +99,14 @@ class Aggregator::Impl {
   proto::Status OpenArchive();
   proto::Status Ready() const;
   void Merge(const proto::Batch& batch);
+  void ObserveHosts(uint64_t now_unix_ns);
 
   const AggregatorConfig config_;
   const DataDirectory data_;
   Store store_;
   Ledger ledger_;
   InFlightBoard inflight_;
+  HostBoard hosts_;
   ArchiveReport report_;
   std::unique_ptr<AlertEngine> alerts_;
   std::unique_ptr<Receiver> receiver_;
@@ -120,6 +124,12 @@ class Aggregator::Impl {
 void Aggregator::Impl::Merge(const proto::Batch& batch) {
   store_.Apply(batch);
   ledger_.Apply(batch);
+}
+
+void Aggregator::Impl::ObserveHosts(uint64_t now_unix_ns) {
+  hosts_.Look(intake_->applied(), now_unix_ns);
+  store_.SetClocks(hosts_.Clocks(now_unix_ns));
+  for (const proto::Batch& batch : hosts_.Observe(now_unix_ns)) store_.ApplyOwn(batch);
 }
 
 // What may be refused comes first: addresses and rules before a long read of the archive.
@@ -167,6 +177,7 @@ proto::Status Aggregator::Impl::StartHttp() {
   sources.ledger = &ledger_;
   sources.alerts = alerts_.get();
   sources.inflight = &inflight_;
+  sources.hosts = &hosts_;
   sources.ready = [this] { return Ready(); };
   sources.intake = [this]() -> std::optional<IntakeCounters> {
     // SYNC replayed (reader)
@@ -192,7 +203,7 @@ proto::Status Aggregator::Impl::Replay() {
   options.view = ArchiveView::kCoarsest;
   options.timings = false;
   options.enough_requests = StoreOptions().max_requests;
-  return ReplayArchive(data_.archive(), options, &store_, &ledger_, &report_);
+  return ReplayArchive(data_.archive(), options, &store_, &ledger_, &report_, &hosts_);
 }
 
 proto::Status Aggregator::Impl::OpenArchive() {
@@ -203,10 +214,11 @@ proto::Status Aggregator::Impl::OpenArchive() {
   AppliedSets applied = report_.applied;
   const uint64_t now = proto::UnixNs();
   applied.CloseIdle(now);
+  hosts_.Begin(now);
   archive_.emplace(ArchiveWriterOptions{data_.archive(), config_.rotate_bytes}, *position);
   if (proto::Status opened = archive_->Open(applied, now); !opened.ok()) return opened;
   intake_.emplace(
-      receiver_.get(), &*archive_, std::move(applied),
+      receiver_.get(), &*archive_, std::move(applied), &hosts_,
       [this](const proto::Batch& batch) { Merge(batch); },
       [this](proto::InFlight in_flight, uint64_t now_unix_ns) {
         return inflight_.Take(std::move(in_flight), now_unix_ns);
@@ -225,6 +237,7 @@ int Aggregator::Impl::DoWork(uint64_t now_unix_ns) {
   int work = intake_->DoWork(now_unix_ns);
   if (now_unix_ns >= next_evaluation_unix_ns_) {
     next_evaluation_unix_ns_ = now_unix_ns + kEvaluateEveryNs;
+    ObserveHosts(now_unix_ns);
     alerts_->Evaluate(now_unix_ns, store_);
     ++work;
   }

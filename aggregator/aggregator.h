@@ -36,6 +36,8 @@ struct AggregatorConfig {
   uint64_t rotate_bytes = uint64_t{64} << 20;
   // An operation in flight is stuck when it is so many times older than its 99th percentile.
   double stuck_factor = InFlightBoard::kDefaultStuckFactor;
+  // An agent that is not heard of for so long is missing.
+  uint64_t missing_after_ns = 30'000'000'000;
   ArchivePolicy archive;
   int archive_pause_ms = 10'000;  // between two looks for what is due in the archive
 };

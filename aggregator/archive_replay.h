@@ -11,8 +11,11 @@
 
 namespace ringside::aggregator {
 
+class HostBoard;
+
+// `hosts` may be null.
 proto::Status ReplayArchive(const std::string& dir, const ReadOptions& options, Store* store,
-                            Ledger* ledger, ArchiveReport* report);
+                            Ledger* ledger, ArchiveReport* report, HostBoard* hosts = nullptr);
 
 }  // namespace ringside::aggregator
 

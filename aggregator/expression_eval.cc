@@ -84,7 +84,7 @@ class Evaluator {
 
  private:
   Window WindowOf(uint64_t range) const {
-    return {window_end_ - std::min(range, window_end_), window_end_};
+    return {window_end_ - std::min(range, window_end_), window_end_, true};
   }
 
   Value EvaluateNode(const NumberNode& node) const { return {true, node.quantity.value, {}}; }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "aggregator/alerts.h"
+#include "aggregator/hosts_answer.h"
 #include "aggregator/http_target.h"
 #include "aggregator/inflight_board.h"
 #include "aggregator/ledger.h"
@@ -82,6 +83,13 @@ HttpResponse RespondInFlight(const HttpSources& sources, const Target& target) {
   return JsonResponse(200, sources.inflight->Answer(*request, Now(sources)));
 }
 
+HttpResponse RespondHosts(const HttpSources& sources, const Target& target) {
+  if (sources.hosts == nullptr) return ErrorResponse(404, "this server knows of no hosts");
+  const proto::Result<HostsRequest> request = ParseHostsRequest(target.parameters);
+  if (!request) return ErrorResponse(400, request.message());
+  return JsonResponse(200, AnswerHosts(*sources.hosts, sources.ledger, *request, Now(sources)));
+}
+
 HttpResponse RespondHealth(const HttpSources& /*sources*/, const Target& /*target*/) {
   return JsonResponse(200, Json{{"status", "ok"}});
 }
@@ -112,11 +120,12 @@ struct Route {
   const char* what;
 };
 
-constexpr std::array<Route, 9> kRoutes = {{
+constexpr std::array<Route, 10> kRoutes = {{
     {"/", RespondIndex, false, "this page"},
     {"/api/v1/query", RespondQuery, true, "statistics of operations, values and machine samples"},
     {"/api/v1/report", RespondReport, true, "time shares, bottlenecks and the last requests"},
     {"/api/v1/inflight", RespondInFlight, true, "what every worker is doing now"},
+    {"/api/v1/hosts", RespondHosts, true, "who reports, who is late, missing or refused"},
     {"/api/v1/ledger", RespondLedger, false, "proof that every sample is accounted for"},
     {"/api/v1/alerts", RespondAlerts, false, "rules, and what is pending or firing"},
     {"/metrics", RespondMetrics, false, "the ledger and our own counters, for Prometheus"},

@@ -15,18 +15,20 @@
 namespace ringside::aggregator {
 
 class AlertEngine;
+class HostBoard;
 class InFlightBoard;
 class Ledger;
 struct IntakeCounters;
 class Store;
 
-// What the server answers from. `store` must be there; without `ledger`, `alerts` or `inflight`
-// their paths are not found; without `ready` the server is always ready.
+// What the server answers from. `store` must be there; without `ledger`, `alerts`, `inflight` or
+// `hosts` their paths are not found; without `ready` the server is always ready.
 struct HttpSources {
   const Store* store = nullptr;
   const Ledger* ledger = nullptr;
   const AlertEngine* alerts = nullptr;
   const InFlightBoard* inflight = nullptr;
+  const HostBoard* hosts = nullptr;
   std::function<proto::Status()> ready;
   std::function<uint64_t()> now_unix_ns;  // empty: the system's clock
   // What the intake counted; nothing while the archive is still being read.

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "aggregator/clean_text.h"
+#include "aggregator/host_board.h"
 #include "proto/fail_point.h"
 #include "proto/version.h"
 
@@ -35,10 +36,11 @@ std::string Named(const proto::BatchId& id) {
 
 }  // namespace
 
-Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
-               TakeInFlight take_inflight, AgentBindings* bindings)
+Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
+               Merge merge, TakeInFlight take_inflight, AgentBindings* bindings)
     : receiver_(receiver),
       archive_(archive),
+      hosts_(hosts),
       merge_(std::move(merge)),
       take_inflight_(std::move(take_inflight)),
       bindings_(bindings),
@@ -103,6 +105,7 @@ void Intake::HandleBadFrame(const Arrival& arrival, const std::string& why) {
 
 void Intake::Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason) {
   ++counters_.refused;
+  hosts_->Refuse(agent, reason, now_unix_ns_);
   uint64_t suppressed = 0;
   if (refuse_log_.Allow(now_unix_ns_, &suppressed)) {
     spdlog::warn("refused agent {}: {} ({} more since the last such line)", proto::ToString(agent),
@@ -123,6 +126,7 @@ void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) 
   if (!hello.ok()) return Refuse(arrival.route, AgentOf(frame.header), hello.message());
   if (!Admit(arrival, hello->agent, hello->host)) return;
   ++counters_.hellos;
+  hosts_->Greet(*hello, frame.header, now_unix_ns_);
   proto::Welcome welcome;
   welcome.epoch = hello->epoch;
   welcome.applied_sequence = applied_.Contiguous(hello->agent, hello->epoch);
@@ -137,6 +141,7 @@ void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& fram
   if (!in_flight.ok()) return HandleBadFrame(arrival, in_flight.message());
   if (!Admit(arrival, in_flight->agent, in_flight->host)) return;
   ++counters_.inflight;
+  hosts_->Hear(*in_flight, now_unix_ns_);
   const proto::Uuid agent = in_flight->agent;
   const proto::InFlightLimits limits = take_inflight_(std::move(*in_flight), now_unix_ns_);
   receiver_->Send(arrival.route, proto::EncodeInFlightLimits(agent, limits));
@@ -188,7 +193,10 @@ bool Intake::CommitGroup() {
   proto::FailPoint::Pass("intake.before_ack");
   SendAcks();
   proto::FailPoint::Pass("intake.before_merge");
-  for (const proto::Batch& batch : group_) merge_(batch);
+  for (const proto::Batch& batch : group_) {
+    merge_(batch);
+    hosts_->Take(batch, now_unix_ns_);
+  }
   proto::FailPoint::Pass("intake.merged");
   counters_.batches += group_.size();
   group_.clear();

@@ -41,6 +41,8 @@ struct IntakeCounters {
   uint64_t failed_commits = 0;
 };
 
+class HostBoard;
+
 class Intake {
  public:
   static constexpr size_t kGroupFrames = 256;
@@ -55,9 +57,10 @@ class Intake {
   // Called for what agents say is in flight; the answer goes back.
   using TakeInFlight = std::function<proto::InFlightLimits(proto::InFlight, uint64_t now_unix_ns)>;
 
-  // `bindings` says whose key may speak for which agent; null: without keys nobody is asked.
-  Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
-         TakeInFlight take_inflight, AgentBindings* bindings = nullptr);
+  // `hosts` is told of all that comes; `bindings` says whose key may speak for which agent; null: without
+  // keys nobody is asked.
+  Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
+         Merge merge, TakeInFlight take_inflight, AgentBindings* bindings = nullptr);
 
   // Agents of another version are noted there from now on.
   void NoteRefusals(RefusedAgents* refused) { refused_ = refused; }
@@ -92,6 +95,7 @@ class Intake {
 
   Receiver* const receiver_;
   ArchiveWriter* const archive_;
+  HostBoard* const hosts_;
   const Merge merge_;
   const TakeInFlight take_inflight_;
   AgentBindings* const bindings_;

@@ -294,6 +294,18 @@ LedgerView Ledger::View(size_t most) const {
   return view;
 }
 
+std::map<std::string, LedgerHost, std::less<>> Ledger::ByHost() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, LedgerHost, std::less<>> hosts;
+  for (const auto& [uuid, producer] : producers_) {
+    LedgerHost& host = hosts[producer.host];
+    host.row.Add(RowOf(producer));
+    if (!producer.is_final && !producer.is_agent) ++host.producers;
+  }
+  for (const auto& [key, folded] : folded_) hosts[key.first].row.Add(folded.row);
+  return hosts;
+}
+
 nlohmann::json Ledger::ProducerToJson(const proto::Uuid& uuid, const Producer& producer) const {
   nlohmann::json row = RowToJson(RowOf(producer));
   row["producer"] = proto::ToString(uuid);

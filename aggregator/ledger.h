@@ -51,6 +51,12 @@ struct LedgerRow {
   void Add(const LedgerRow& other);
 };
 
+// What all producers of one host come to.
+struct LedgerHost {
+  uint64_t producers = 0;  // that run
+  LedgerRow row;
+};
+
 // A copy of the ledger's rows. Producers that run come before those that ended.
 struct LedgerView {
   struct Producer {
@@ -90,6 +96,7 @@ class Ledger {
   LedgerRow Total() const;
   // With at most `most` producers.
   LedgerView View(size_t most) const;
+  std::map<std::string, LedgerHost, std::less<>> ByHost() const;
   bool Balanced() const { return Total().Balanced(); }
   // docs/http-api.md, /api/v1/ledger.
   nlohmann::json ToJson() const;

@@ -72,6 +72,7 @@ proto::Result<Window> ResolveWindow(const Store& store, const TimeRange& range,
   } else {
     window.from_unix_ns = window.to_unix_ns - std::min(range.last_ns, window.to_unix_ns);
   }
+  window.is_recent = !range.from_unix_ns && !range.to_unix_ns && now_unix_ns != 0;
   if (window.from_unix_ns > window.to_unix_ns) {
     return proto::Status::Error("from: " + FormatUtc(window.from_unix_ns) +
                                 " is after the window's end, " + FormatUtc(window.to_unix_ns));

@@ -9,6 +9,8 @@ namespace {
 
 // Beyond this from the server's clock, the last interval's end says nothing about "now".
 constexpr uint64_t kFreshNs = 10 * kSecondNs;
+// Clocks that are kept in step may be ahead by this much.
+constexpr uint64_t kAheadNs = kSecondNs;
 
 // Orders rows; the rows' distributions are not part of it.
 using RowKey = std::tuple<std::string, proto::Kind, std::string, proto::LabelList>;
@@ -61,6 +63,7 @@ std::vector<Row> Select(const Store& store, const Selector& selector,
                         const std::optional<std::vector<std::string>>& by, const Window& window) {
   const bool aborted_is_timed = selector.Filters("outcome") ||
                                 (by && std::find(by->begin(), by->end(), "outcome") != by->end());
+  const HostClocks clocks = window.is_recent ? store.Clocks() : HostClocks();
   std::map<RowKey, Row> rows;
   store.ForEachSeries(selector.name, [&](const StoredSeries& series) {
     if (!Matches(selector.where, series)) return;
@@ -72,7 +75,8 @@ std::vector<Row> Select(const Store& store, const Selector& selector,
                place->second.labels) = std::move(row_key);
       place->second.timed = EmptyDistribution(key.resolution);
     }
-    AddSeries(series, window, aborted_is_timed, &place->second);
+    AddSeries(series, clocks.OfHost(window, series.producer().host), aborted_is_timed,
+              &place->second);
   });
   std::vector<Row> answer;
   std::map<std::set<std::string, std::less<>>, double> covered;  // most rows share their hosts
@@ -87,10 +91,9 @@ std::vector<Row> Select(const Store& store, const Selector& selector,
 }
 
 uint64_t WindowEnd(const Store& store, uint64_t now_unix_ns) {
-  const uint64_t closed = store.LastClosedUnixNs();
-  if (now_unix_ns == 0) return closed;
-  const uint64_t away = closed > now_unix_ns ? closed - now_unix_ns : now_unix_ns - closed;
-  return away <= kFreshNs ? closed : now_unix_ns;
+  if (now_unix_ns == 0) return store.LastClosedUnixNs();
+  const uint64_t closed = store.LastClosedUnixNs(now_unix_ns + kAheadNs);
+  return closed + kFreshNs >= now_unix_ns ? closed : now_unix_ns;
 }
 
 }  // namespace ringside::aggregator

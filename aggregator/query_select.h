@@ -75,8 +75,8 @@ struct Row {
 std::vector<Row> Select(const Store& store, const Selector& selector,
                         const std::optional<std::vector<std::string>>& by, const Window& window);
 
-// The window that ends at the last closed interval; where that is far from `now` (a live server
-// that gets nothing, a host whose clock runs ahead), at now. `now` 0: no clock, as in an archive.
+// The window that ends at the last closed interval, hosts' clocks set right; where that is far from
+// `now` (a live server that gets nothing), at now. `now` 0: no clock, as in an archive.
 uint64_t WindowEnd(const Store& store, uint64_t now_unix_ns);
 
 }  // namespace ringside::aggregator

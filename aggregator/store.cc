@@ -58,6 +58,8 @@ void Store::Apply(const proto::Batch& batch, uint64_t covered_ns) {
   const uint64_t end = batch.interval_end_unix_ns;
   const uint64_t start = std::min(batch.interval_start_unix_ns, end);
   last_closed_unix_ns_ = std::max(last_closed_unix_ns_, end);
+  uint64_t& closed = closed_unix_ns_[batch.host];
+  closed = std::max(closed, end);
   const uint64_t now = AgeReference();
   Tiers<CoveredInterval>& coverage = coverage_[batch.host];
   coverage.Add(CoveredInterval{start, end, std::min(covered_ns, end - start)}, options_.ages, now);
@@ -68,6 +70,21 @@ void Store::Apply(const proto::Batch& batch, uint64_t covered_ns) {
   }
   if (KeepsAll(options_.ages)) return;
   coverage.Compact(options_.ages, now);
+  Sweep(applied, now);
+}
+
+void Store::ApplyOwn(const proto::Batch& batch) {
+  const std::unique_lock lock(mutex_);
+  const uint64_t now = batch.interval_end_unix_ns;
+  size_t applied = 0;
+  for (const proto::ProducerDelta& delta : batch.producers) {
+    ApplyProducer(batch, delta, now);
+    applied += delta.series.size();
+  }
+  if (!KeepsAll(options_.ages)) Sweep(applied, now);
+}
+
+void Store::Sweep(size_t applied, uint64_t now) {
   index_.Sweep(std::max(kLeastSweep, 2 * applied), [&](StoredSeries* series) {
     series->mutable_intervals()->Compact(options_.ages, now);
     return !series->intervals().empty();
@@ -90,6 +107,26 @@ void Store::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta&
 uint64_t Store::LastClosedUnixNs() const {
   const std::shared_lock lock(mutex_);
   return last_closed_unix_ns_;
+}
+
+uint64_t Store::LastClosedUnixNs(uint64_t most_unix_ns) const {
+  const std::shared_lock lock(mutex_);
+  uint64_t last = 0;
+  for (const auto& [host, closed] : closed_unix_ns_) {
+    const uint64_t ours = HostClocks::Shift(closed, -clocks_.AheadNs(host));
+    if (ours <= most_unix_ns) last = std::max(last, ours);
+  }
+  return last;
+}
+
+void Store::SetClocks(HostClocks clocks) {
+  const std::unique_lock lock(mutex_);
+  clocks_ = std::move(clocks);
+}
+
+HostClocks Store::Clocks() const {
+  const std::shared_lock lock(mutex_);
+  return clocks_;
 }
 
 uint64_t Store::FirstUnixNs() const {
@@ -122,8 +159,12 @@ double Store::CoveredSeconds(const std::set<std::string, std::less<>>& hosts,
   for (const std::string& host : hosts) {
     const auto coverage = coverage_.find(host);
     if (coverage == coverage_.end()) continue;
-    coverage->second.Visit(window.from_unix_ns, window.to_unix_ns,
-                           [&](const CoveredInterval& interval) { intervals.push_back(interval); });
+    const Window own = clocks_.OfHost(window, host);
+    const int64_t ahead = window.is_recent ? clocks_.AheadNs(host) : 0;
+    coverage->second.Visit(own.from_unix_ns, own.to_unix_ns, [&](const CoveredInterval& interval) {
+      intervals.push_back({HostClocks::Shift(interval.start_unix_ns, -ahead),
+                           HostClocks::Shift(interval.end_unix_ns, -ahead), interval.covered_ns});
+    });
   }
   return static_cast<double>(UnionNanoseconds(std::move(intervals))) / 1e9;
 }
@@ -131,7 +172,13 @@ double Store::CoveredSeconds(const std::set<std::string, std::less<>>& hosts,
 void Store::ForEachRequest(const Window& window,
                            const std::function<bool(const StoredRequest&)>& visit) const {
   const std::shared_lock lock(mutex_);
-  requests_.Visit(window, visit);
+  if (!window.is_recent || clocks_.empty()) return requests_.Visit(window, visit);
+  const Window widest{HostClocks::Shift(window.from_unix_ns, clocks_.MostBehindNs()),
+                      HostClocks::Shift(window.to_unix_ns, clocks_.MostAheadNs())};
+  requests_.Visit(widest, [&](const StoredRequest& request) {
+    const Window own = clocks_.OfHost(window, request.producer->host);
+    return !own.Contains(request.EndUnixNs()) || visit(request);
+  });
 }
 
 }  // namespace ringside::aggregator

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "aggregator/host_clocks.h"
 #include "aggregator/series_index.h"
 #include "aggregator/store_coverage.h"
 #include "aggregator/store_requests.h"
@@ -48,9 +49,19 @@ class Store {
   void Apply(const proto::Batch& batch, uint64_t covered_ns);
   // Only its requests.
   void AddRequests(const proto::Batch& batch);
+  // What the aggregator itself has seen of a host. It closes no interval of that host's and covers
+  // none of its time.
+  void ApplyOwn(const proto::Batch& batch);
+
+  // Hosts whose clocks differ.
+  void SetClocks(HostClocks clocks);
+  HostClocks Clocks() const;
 
   // End of the newest interval; 0 when there is none.
   uint64_t LastClosedUnixNs() const;
+  // The same by our clock, hosts' differences taken out, and of those that are not after
+  // `most_unix_ns`: a host whose clock runs ahead says nothing about the others' last interval.
+  uint64_t LastClosedUnixNs(uint64_t most_unix_ns) const;
   // Start of the oldest interval that is still held; 0 when there is none.
   uint64_t FirstUnixNs() const;
   size_t SeriesCount() const;
@@ -68,6 +79,7 @@ class Store {
 
  private:
   void ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta& delta, uint64_t now);
+  void Sweep(size_t applied, uint64_t now);
   uint64_t AgeReference() const;
 
   const StoreOptions options_;
@@ -76,6 +88,8 @@ class Store {
   std::map<std::string, Tiers<CoveredInterval>, std::less<>> coverage_;  // by host
   RecentRequests requests_;
   uint64_t last_closed_unix_ns_ = 0;
+  std::map<std::string, uint64_t, std::less<>> closed_unix_ns_;  // by host, its own clock
+  HostClocks clocks_;
 };
 
 }  // namespace ringside::aggregator

@@ -59,6 +59,9 @@ struct StoredInterval {
 struct Window {
   uint64_t from_unix_ns = 0;
   uint64_t to_unix_ns = 0;
+  // Counted back from now: of a host whose clock differs it means the same time by its own clock
+  // (host_clocks.h). Otherwise the times are the hosts' own, as they stand in the archive.
+  bool is_recent = false;
 
   bool Contains(uint64_t end) const { return end > from_unix_ns && end <= to_unix_ns; }
   uint64_t Nanoseconds() const { return to_unix_ns - from_unix_ns; }

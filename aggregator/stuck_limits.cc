@@ -27,6 +27,7 @@ std::optional<proto::StuckLimit> StuckLimits::Compute(const std::string& path,
   Window window;
   window.to_unix_ns = WindowEnd(*store_, now_unix_ns);
   window.from_unix_ns = window.to_unix_ns - std::min(window.to_unix_ns, kWindowNs);
+  window.is_recent = true;
   // The name also finds paths that end in it.
   const auto rows = Select(*store_, {path, {}}, std::vector<std::string>(), window);
   for (const Row& row : rows) {

@@ -27,6 +27,7 @@ void AddAggregator(CLI::App* app, Action* action);
 void AddQuery(CLI::App* app, Action* action);
 void AddReport(CLI::App* app, Action* action);
 void AddInFlight(CLI::App* app, Action* action);
+void AddHosts(CLI::App* app, Action* action);
 void AddArchive(CLI::App* app, Action* action);
 void AddLedger(CLI::App* app, Action* action);
 void AddKeygen(CLI::App* app, Action* action);

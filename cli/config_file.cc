@@ -107,9 +107,20 @@ class ConfigReader {
     Fail(name.Mark(), "unknown key \"" + shown + "\" (known here: " + list + ")");
   }
 
+  std::string JoinedList(const ConfigKey& key, const YAML::Node& list) const {
+    std::string text;
+    for (const auto& item : list) {
+      if (!item.IsScalar()) Fail(item.Mark(), key.path + ": expected a value");
+      text += (text.empty() ? "" : ",") + item.Scalar();
+    }
+    return text;
+  }
+
   void Set(const ConfigKey& key, const YAML::Node& value) {
-    if (!value.IsScalar()) Fail(value.Mark(), key.path + ": expected a value");
-    if (const proto::Status status = key.set(value.Scalar(), &config_); !status) {
+    const bool is_list = key.is_list && value.IsSequence();
+    if (!is_list && !value.IsScalar()) Fail(value.Mark(), key.path + ": expected a value");
+    const std::string text = is_list ? JoinedList(key, value) : value.Scalar();
+    if (const proto::Status status = key.set(text, &config_); !status) {
       Fail(value.Mark(), key.path + ": " + status.message());
     }
   }

@@ -25,6 +25,7 @@ struct DaemonConfig {
 struct ConfigKey {
   std::string path;      // "samplers.host.interval"
   bool reloads = false;  // SIGHUP changes it; else a restart does
+  bool is_list = false;  // a YAML list is its values with commas
   // As the file would say it.
   std::function<std::string(const DaemonConfig&)> show;
   // `text` as written in the file.

@@ -143,6 +143,7 @@ std::vector<ConfigKey> MakeKeys() {
   std::vector<ConfigKey> keys;
   const auto text = [&](const char* path, auto get) { keys.push_back(TextKey(path, get)); };
   text("agent.aggregator", [](DaemonConfig& c) -> Text { return c.agent.aggregator; });
+  keys.back().is_list = true;
   text("agent.aggregator_key", [](DaemonConfig& c) -> Text { return c.agent.aggregator_key; });
   text("agent.detail", [](DaemonConfig& c) -> Text { return c.agent.detail; });
   keys.back().set = [](const std::string& value, DaemonConfig* config) {
@@ -177,6 +178,10 @@ std::vector<ConfigKey> MakeKeys() {
   };
   text("aggregator.key", [](DaemonConfig& c) -> Text { return c.aggregator.key; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
+  keys.push_back(IntervalKey(
+      "aggregator.missing_after",
+      [](DaemonConfig& c) -> std::chrono::milliseconds& { return c.aggregator.missing_after; }));
+  keys.back().reloads = false;
   text("aggregator.retain", [](DaemonConfig& c) -> Text { return c.aggregator.retain; });
   keys.back().set = [](const std::string& wanted, DaemonConfig* config) {
     aggregator::ArchivePolicy policy;

@@ -81,7 +81,8 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
 void AddAgentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags) {
   const TextOptions add{command, flags};
   add("--aggregator", "agent.aggregator", &options->aggregator, "ENDPOINT",
-      "Where the aggregator listens")
+      "Where the aggregator listens; given more than once: each gets everything")
+      ->join(',')
       ->capture_default_str();
   add("--key", "agent.key", &options->key, "FILE",
       "This agent's secret key (ringside keygen); needed for an aggregator on another machine");

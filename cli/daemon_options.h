@@ -39,6 +39,8 @@ struct AggregatorOptions {
   std::string allow;       // file of the agents' public keys; with `key`
   std::string rules;       // empty: none
   double stuck_factor = 10;
+  // An agent that is not heard of for so long is missing.
+  std::chrono::milliseconds missing_after = std::chrono::seconds(30);
   std::string retain;  // what differs from ArchivePolicy's defaults, as its Set reads it
 };
 

@@ -16,6 +16,7 @@
 #include "agent/proc_file.h"
 #include "agent/process_maps.h"
 #include "agent/segment_file.h"
+#include "agent/uplinks.h"
 #include "aggregator/units.h"
 #include "cli/access_token.h"
 #include "cli/doctor.h"
@@ -188,7 +189,9 @@ void ExamineRingside(const DaemonConfig& config, Findings* findings) {
   findings->push_back(Workers(directory));
   findings->push_back(Agent(directory));
   findings->push_back(StateDirectory("state", config.agent.state));
-  findings->push_back(Aggregator(config.agent.aggregator));
+  for (const std::string& endpoint : agent::SplitEndpoints(config.agent.aggregator)) {
+    findings->push_back(Aggregator(endpoint));
+  }
   findings->push_back(Http(config.aggregator.http, config.aggregator.token_file));
 }
 

@@ -21,12 +21,13 @@ constexpr const char* kFooter =
     "  ringside query transcribe --by model       one operation, compared by model\n"
     "  ringside report --requests 20              where the time of the last requests went\n"
     "  ringside inflight                          what every worker is doing now\n"
+    "  ringside hosts                             who reports, who is late or missing\n"
     "  ringside shm 4711                          what a worker does now, or did when it died\n"
     "  ringside keygen agent.key                  a key, for hosts that connect over a network\n"
     "  ringside doctor                            what is seen, what is not, and the mend\n"
     "\n"
     "Exit codes: 0 ok, 1 failed, 2 the command line was wrong (run: those of COMMAND).\n"
-    "RINGSIDE_SERVER names the server that query, report, inflight and ledger ask.";
+    "RINGSIDE_SERVER names the server that query, report, inflight, hosts and ledger ask.";
 
 // CLI11 says which rule was broken; people want to know which of their words did it.
 std::string Explain(const CLI::App& app, const CLI::Error& error) {
@@ -70,6 +71,7 @@ int Main(int argc, char** argv) {
   AddQuery(&app, &action);
   AddReport(&app, &action);
   AddInFlight(&app, &action);
+  AddHosts(&app, &action);
   AddLedger(&app, &action);
   AddArchive(&app, &action);
   AddShm(&app, &action);

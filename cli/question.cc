@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "aggregator/archive_replay.h"
+#include "aggregator/hosts_answer.h"
 #include "aggregator/http_target.h"
 #include "aggregator/inflight_board.h"
 #include "aggregator/ledger.h"
@@ -31,6 +32,8 @@ const char* PathOf(Question question) {
       return "/api/v1/report";
     case Question::kInFlight:
       return "/api/v1/inflight";
+    case Question::kHosts:
+      return "/api/v1/hosts";
     case Question::kLedger:
       break;
   }
@@ -106,6 +109,8 @@ proto::Status CheckParameters(Question question, const Parameters& parameters) {
       return aggregator::ParseReportRequest(parameters).status();
     case Question::kInFlight:
       return aggregator::ParseInFlightRequest(parameters).status();
+    case Question::kHosts:
+      return aggregator::ParseHostsRequest(parameters).status();
     case Question::kLedger:
       break;
   }

@@ -10,7 +10,7 @@
 
 namespace ringside::cli {
 
-enum class Question { kQuery, kReport, kLedger, kInFlight };
+enum class Question { kQuery, kReport, kLedger, kInFlight, kHosts };
 
 struct AnswerSource {
   std::string server;      // URL; empty: $RINGSIDE_SERVER, else the default on loopback

@@ -48,6 +48,8 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   config.http_access.hosts = *hosts;
   config.rules_file = options.rules;
   config.stuck_factor = options.stuck_factor;
+  config.missing_after_ns =
+      static_cast<uint64_t>(std::chrono::nanoseconds(options.missing_after).count());
   if (const proto::Status set = config.archive.Set(options.retain); !set.ok()) {
     return set;
   }

@@ -158,6 +158,73 @@ TEST_F(SpoolTest, Acknowledge_IsRememberedOverARestart) {
   EXPECT_EQ(spool_->tail().last_sequence, 3u);
 }
 
+TEST_F(SpoolTest, Readers_AFrameGoesWhenAllHaveIt) {
+  Open();
+  Begin(7);
+  Append(1, {"one", "two", "three"});
+  spool_->SetReaders(2);
+  EXPECT_EQ(spool_->Acknowledge(7, 1, 2, 0), 2u);
+  EXPECT_EQ(spool_->FirstFor(0), 2u);
+  EXPECT_EQ(spool_->FirstFor(1), 0u);
+  EXPECT_EQ(spool_->pending().size(), 3u);
+  EXPECT_EQ(spool_->Acknowledge(7, 1, 1, 1), 1u);
+  EXPECT_EQ(Pending(), (std::vector<std::string>{"two", "three"}));
+  EXPECT_EQ(spool_->FirstFor(0), 1u);
+  EXPECT_EQ(spool_->Unacknowledged(0), 1u);
+  EXPECT_EQ(spool_->Unacknowledged(1), 2u);
+  EXPECT_EQ(spool_->Acknowledge(7, 1, 3, 1), 2u);
+  EXPECT_EQ(Pending(), (std::vector<std::string>{"three"}));
+  EXPECT_EQ(spool_->Acknowledge(7, 3, 3, 0), 1u);
+  EXPECT_TRUE(Pending().empty());
+}
+
+TEST_F(SpoolTest, Readers_ARestartKeepsWhatOneOfThemLacks) {
+  Open();
+  Begin(7);
+  Append(1, {"one", "two", "three"});
+  spool_->SetReaders(2);
+  spool_->Acknowledge(7, 1, 3, 0);
+  spool_->Acknowledge(7, 1, 1, 1);
+  Open();
+  EXPECT_EQ(Pending(), (std::vector<std::string>{"two", "three"}));
+}
+
+TEST_F(SpoolTest, GiveUp_TheOldestThatOneHasAndAnotherLacks) {
+  constexpr uint64_t kLimit = 64 << 10;
+  Open(kLimit);
+  Begin(7);
+  spool_->SetReaders(2);
+  const std::string frame(4096, 'x');
+  for (uint64_t sequence = 1; sequence <= 20; ++sequence) {
+    Append(sequence, {frame});
+    if (sequence <= 18) spool_->Acknowledge(7, sequence, sequence, 1);
+  }
+  const uint64_t before = spool_->bytes();
+  ASSERT_GT(before, kLimit / 2);
+  EXPECT_EQ(spool_->GiveUp(before), 0u) << "there is room";
+  const size_t given_up = spool_->GiveUp(kLimit / 2);
+  EXPECT_GT(given_up, 0u);
+  EXPECT_EQ(spool_->given_up(0), given_up);
+  EXPECT_EQ(spool_->given_up(1), 0u);
+  EXPECT_LE(spool_->bytes(), kLimit / 2);
+  EXPECT_EQ(spool_->pending().front().frame.sequence, given_up + 1) << "no more than that";
+  EXPECT_EQ(spool_->Unacknowledged(1), 2u);
+}
+
+TEST_F(SpoolTest, GiveUp_NothingThatNobodyHas) {
+  Open(64 << 10);
+  Begin(7);
+  spool_->SetReaders(2);
+  for (uint64_t sequence = 1; sequence <= 20; ++sequence) {
+    Append(sequence, {std::string(4096, 'x')});
+  }
+  EXPECT_EQ(spool_->GiveUp(1), 0u);
+  EXPECT_EQ(spool_->pending().size(), 20u);
+  spool_->SetReaders(1);
+  spool_->Acknowledge(7, 1, 1);
+  EXPECT_EQ(spool_->GiveUp(1), 0u) << "one aggregator alone loses nothing";
+}
+
 TEST_F(SpoolTest, Files_AreRotatedAndRemovedWhenAcknowledged) {
   Open(1 << 20);
   Begin(7);

@@ -52,9 +52,10 @@ class UplinkTest : public AgentTest {
            << ", disconnects " << uplink.disconnects << ", sent " << uplink.frames_sent
            << ", resent " << uplink.frames_resent << ", bad " << uplink.bad_frames;
   }
-  uint64_t Count() const {
+  uint64_t Count() const { return CountOf(collector_); }
+  static uint64_t CountOf(const Collector& collector) {
     uint64_t count = 0;
-    for (const proto::Batch& batch : collector_.Batches()) {
+    for (const proto::Batch& batch : collector.Batches()) {
       for (const auto& delta : batch.producers) {
         for (const auto& series : delta.series) {
           if (series.key.path == "decode") count += series.delta.Count();
@@ -138,6 +139,52 @@ TEST_F(UplinkTest, Restart_OfTheAggregatorIsNoticedAndSurvived) {
   ASSERT_TRUE(RunUntilAcknowledged());
   EXPECT_EQ(Count(), 4u);
   EXPECT_GT(collector_.greetings(), 1);
+}
+
+TEST_F(UplinkTest, Two_EachGetsEverythingAndAcknowledgesForItself) {
+  Collector second("ipc://" + state_.path() + "/second");
+  AgentConfig config = Connected();
+  config.aggregator += ", ipc://" + state_.path() + "/second";
+  collector_.Start();
+  StartAgent(config);
+  for (int i = 0; i < 5; ++i) {
+    Record();
+    CloseInterval();
+  }
+  ASSERT_TRUE(RunUntil([&] { return Count() == 5; }));
+  EXPECT_GE(agent_->counters().unacknowledged, 5u) << "the second one lacks all of it";
+  second.Start();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_EQ(CountOf(second), 5u);
+  EXPECT_EQ(Count(), 5u);
+  EXPECT_EQ(collector_.repeated() + second.repeated(), 0);
+}
+
+TEST_F(UplinkTest, Two_OneThatIsAwayForLongNeitherBlocksNorThinsTheOther) {
+  AgentConfig config = Connected();
+  config.aggregator += ",ipc://" + state_.path() + "/away";
+  config.spool_limit_bytes = 32 << 10;
+  collector_.Start();
+  StartAgent(config);
+  for (int i = 1; i <= 100; ++i) {
+    Record();
+    CloseInterval();
+    ASSERT_TRUE(RunUntil([&] { return Count() == static_cast<uint64_t>(i); })) << i;
+    ASSERT_EQ(agent_->counters().joined_intervals, 1u);
+  }
+  EXPECT_EQ(agent_->counters().postponed, 0u);
+  const std::vector<UplinkState>& states = agent_->counters().aggregators;
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_TRUE(states[0].is_streaming);
+  EXPECT_EQ(states[0].given_up, 0u);
+  EXPECT_FALSE(states[1].is_streaming);
+  EXPECT_GT(states[1].given_up, 0u);
+  EXPECT_GT(states[1].unacknowledged, 0u) << "half of the spool is kept for it";
+  Collector away("ipc://" + state_.path() + "/away");
+  away.Start();
+  ASSERT_TRUE(RunUntilAcknowledged());
+  EXPECT_LT(CountOf(away), 100u);
+  EXPECT_GT(CountOf(away), 10u);
 }
 
 TEST_F(UplinkTest, Late_AggregatorGetsEverything) {
