@@ -17,6 +17,7 @@
 #include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
+#include "aggregator/memory_plan.h"
 #include "aggregator/store.h"
 #include "proto/status.h"
 
@@ -30,6 +31,8 @@ struct AggregatorConfig {
   uint64_t rotate_bytes = uint64_t{64} << 20;
   // An operation in flight is stuck when it is so many times older than its 99th percentile.
   double stuck_factor = InFlightBoard::kDefaultStuckFactor;
+  // Of the whole process; at least MemoryPlan::kLeast.
+  uint64_t memory_limit = MemoryPlan::kDefault;
   ArchivePolicy archive;
   int archive_pause_ms = 10'000;  // between two looks for what is due in the archive
 };

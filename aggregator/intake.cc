@@ -35,11 +35,12 @@ std::string Named(const proto::BatchId& id) {
 }  // namespace
 
 Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
-               TakeInFlight take_inflight)
+               TakeInFlight take_inflight, size_t group_bytes)
     : receiver_(receiver),
       archive_(archive),
       merge_(std::move(merge)),
       take_inflight_(std::move(take_inflight)),
+      group_bytes_(group_bytes),
       applied_(std::move(applied)) {}
 
 proto::Status Intake::status() const {
@@ -57,7 +58,7 @@ int Intake::DoWork(uint64_t now_unix_ns) {
   if (!group_.empty()) {
     if (now_unix_ns < retry_unix_ns_ || !CommitGroup()) return 0;
   }
-  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, kGroupBytes);
+  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, group_bytes_);
   for (const Arrival& arrival : arrivals) Handle(arrival);
   SendAcks();
   if (!group_.empty()) CommitGroup();

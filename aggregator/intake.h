@@ -54,7 +54,7 @@ class Intake {
   using TakeInFlight = std::function<proto::InFlightLimits(proto::InFlight, uint64_t now_unix_ns)>;
 
   Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, Merge merge,
-         TakeInFlight take_inflight);
+         TakeInFlight take_inflight, size_t group_bytes = kGroupBytes);
 
   // One turn; never waits. Returns how many frames it handled.
   int DoWork(uint64_t now_unix_ns);
@@ -86,6 +86,7 @@ class Intake {
   ArchiveWriter* const archive_;
   const Merge merge_;
   const TakeInFlight take_inflight_;
+  const size_t group_bytes_;
   AppliedSets applied_;
   std::vector<proto::Batch> group_;  // not durable yet
   AppliedSets in_group_;

@@ -8,6 +8,7 @@
 
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
+#include "aggregator/store_use.h"
 
 namespace ringside::aggregator {
 
@@ -15,7 +16,8 @@ namespace ringside::aggregator {
 inline constexpr size_t kMostMetricsProducers = 1000;
 
 // Either may be missing: what is not known is left out.
-std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake);
+std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake,
+                        const std::optional<StoreUse>& store = std::nullopt);
 
 }  // namespace ringside::aggregator
 

@@ -166,6 +166,9 @@ std::vector<ConfigKey> MakeKeys() {
   text("aggregator.data", [](DaemonConfig& c) -> Text { return c.aggregator.data; });
   text("aggregator.http", [](DaemonConfig& c) -> Text { return c.aggregator.http; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
+  keys.push_back(
+      BytesKey("aggregator.memory_limit", kLeastMemoryLimit,
+               [](DaemonConfig& c) -> uint64_t& { return c.aggregator.memory_limit_bytes; }));
   text("aggregator.retain", [](DaemonConfig& c) -> Text { return c.aggregator.retain; });
   keys.back().set = [](const std::string& wanted, DaemonConfig* config) {
     aggregator::ArchivePolicy policy;

@@ -21,6 +21,9 @@ inline constexpr const char* kDefaultListen = "tcp://127.0.0.1:7750";
 inline constexpr const char* kDefaultHttp = "127.0.0.1:7751";
 inline constexpr const char* kDefaultMetrics = "127.0.0.1:7752";
 
+inline constexpr uint64_t kDefaultMemoryLimit = uint64_t{512} << 20;
+inline constexpr uint64_t kLeastMemoryLimit = uint64_t{64} << 20;
+
 inline constexpr double kLeastStuckFactor = 1;
 inline constexpr double kMostStuckFactor = 1e6;
 inline constexpr double kMostInflightHz = 100;
@@ -35,6 +38,7 @@ struct AggregatorOptions {
   std::string data;   // empty: DefaultDataDirectory()
   std::string rules;  // empty: none
   double stuck_factor = 10;
+  uint64_t memory_limit_bytes = kDefaultMemoryLimit;
   std::string retain;  // what differs from ArchivePolicy's defaults, as its Set reads it
 };
 
@@ -68,7 +72,7 @@ struct DaemonFlags {
 void AddConfigFile(CLI::App* command, DaemonFlags* flags);
 // --config and --check.
 void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
-// --listen, --http, --data, --rules, --retain.
+// --listen, --http, --data, --rules, --memory-limit, --retain.
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
 // --dir, --host, --group, --detail, --spool-limit, --metrics: what `agent` and `up` share.
 void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);

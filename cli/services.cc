@@ -24,6 +24,7 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   config.http = options.http;
   config.rules_file = options.rules;
   config.stuck_factor = options.stuck_factor;
+  config.memory_limit = options.memory_limit_bytes;
   if (const proto::Status set = config.archive.Set(options.retain); !set.ok()) {
     return set;
   }
