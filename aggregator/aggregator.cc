@@ -20,6 +20,7 @@
 #include "aggregator/http_server.h"
 #include "aggregator/keyring.h"
 #include "aggregator/log_limit.h"
+#include "aggregator/memory_guard.h"
 #include "aggregator/receiver.h"
 #include "proto/descriptor_limit.h"
 #include "proto/tick_clock.h"
@@ -31,6 +32,8 @@ namespace {
 constexpr int kIdleWaitMs = 50;
 // After the stop: what agents sent until then, but not what they go on sending.
 constexpr int kLastTurns = 100;
+// How often the log says what memory is short of.
+constexpr uint64_t kTellEveryNs = kMinuteNs;
 // More lines than this about a damaged archive help nobody; the counts are always written.
 constexpr size_t kLoggedProblems = 10;
 
@@ -71,7 +74,11 @@ class Aggregator::Impl {
   Impl(AggregatorConfig config, DataDirectory data)
       : config_(std::move(config)),
         data_(std::move(data)),
-        inflight_(&store_, config_.stuck_factor),
+        plan_{config_.memory_limit},
+        guard_(plan_),
+        store_(plan_.ForStore()),
+        ledger_(plan_.producers()),
+        inflight_(&store_, config_.stuck_factor, static_cast<size_t>(plan_.in_flight())),
         hosts_(config_.missing_after_ns) {}
   ~Impl() { Stop(); }
   Impl(const Impl&) = delete;
@@ -100,9 +107,13 @@ class Aggregator::Impl {
   proto::Status Ready() const;
   void Merge(const proto::Batch& batch);
   void ObserveHosts(uint64_t now_unix_ns);
+  void GuardMemory(uint64_t now_unix_ns);
+  void TellWhatIsHeld();
 
   const AggregatorConfig config_;
   const DataDirectory data_;
+  const MemoryPlan plan_;
+  MemoryGuard guard_;
   Store store_;
   Ledger ledger_;
   InFlightBoard inflight_;
@@ -119,6 +130,8 @@ class Aggregator::Impl {
   std::atomic<bool> is_replayed_{false};
   std::unique_ptr<HttpServer> http_;
   uint64_t next_evaluation_unix_ns_ = 0;
+  uint64_t next_tell_unix_ns_ = 0;
+  TierAges told_ages_;  // as the log has them
 };
 
 void Aggregator::Impl::Merge(const proto::Batch& batch) {
@@ -215,7 +228,9 @@ proto::Status Aggregator::Impl::OpenArchive() {
   const uint64_t now = proto::UnixNs();
   applied.CloseIdle(now);
   hosts_.Begin(now);
-  archive_.emplace(ArchiveWriterOptions{data_.archive(), config_.rotate_bytes}, *position);
+  archive_.emplace(
+      ArchiveWriterOptions{data_.archive(), config_.rotate_bytes, plan_.numbered_series()},
+      *position);
   if (proto::Status opened = archive_->Open(applied, now); !opened.ok()) return opened;
   intake_.emplace(
       receiver_.get(), &*archive_, std::move(applied), &hosts_,
@@ -223,9 +238,11 @@ proto::Status Aggregator::Impl::OpenArchive() {
       [this](proto::InFlight in_flight, uint64_t now_unix_ns) {
         return inflight_.Take(std::move(in_flight), now_unix_ns);
       },
-      bindings_.get());
+      bindings_.get(), plan_.group());
   intake_->NoteRefusals(ledger_.refused());
-  keeper_.emplace(data_.archive(), config_.archive, KeeperLog());
+  ArchivePolicy policy = config_.archive;
+  policy.merge_bytes = plan_.copies();
+  keeper_.emplace(data_.archive(), policy, KeeperLog());
   keeper_->Start(config_.archive_pause_ms);
   // SYNC replayed (writer)
   is_replayed_.store(true, std::memory_order_release);
@@ -241,7 +258,31 @@ int Aggregator::Impl::DoWork(uint64_t now_unix_ns) {
     alerts_->Evaluate(now_unix_ns, store_);
     ++work;
   }
+  GuardMemory(now_unix_ns);
   return work;
+}
+
+void Aggregator::Impl::GuardMemory(uint64_t now_unix_ns) {
+  if (!guard_.Look(now_unix_ns)) return;
+  store_.SetLimit(guard_.store_bytes());
+  if (now_unix_ns < next_tell_unix_ns_) return;
+  next_tell_unix_ns_ = now_unix_ns + kTellEveryNs;
+  TellWhatIsHeld();
+}
+
+void Aggregator::Impl::TellWhatIsHeld() {
+  const StoreUse use = store_.Use();
+  for (size_t tier = 0; tier < kTierCount; ++tier) {
+    const uint64_t age = use.tiers[tier].max_age_ns;
+    if (age < told_ages_.max_age_ns[tier]) {
+      spdlog::warn(
+          "memory is short: intervals of {} are kept for {} s ({} series; --memory-limit {} MiB, "
+          "{} MiB resident)",
+          kTierNames[tier], age / kSecondNs, use.series, config_.memory_limit >> 20,
+          guard_.resident_bytes() >> 20);
+    }
+    told_ages_.max_age_ns[tier] = age;
+  }
 }
 
 void Aggregator::Impl::Wait() {
@@ -260,6 +301,11 @@ Aggregator::Aggregator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Aggregator::~Aggregator() = default;
 
 proto::Result<std::unique_ptr<Aggregator>> Aggregator::Start(AggregatorConfig config) {
+  if (config.memory_limit < MemoryPlan::kLeast) {
+    return proto::Status::Error("--memory-limit: at least " +
+                                std::to_string(MemoryPlan::kLeast >> 20) + "MiB are needed");
+  }
+  TameHeap();
   proto::Result<DataDirectory> data = DataDirectory::Open(config.data_dir);
   if (!data.ok()) return data.status();
   auto impl = std::make_unique<Impl>(std::move(config), std::move(*data));

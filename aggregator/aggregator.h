@@ -18,6 +18,7 @@
 #include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
+#include "aggregator/memory_plan.h"
 #include "aggregator/store.h"
 #include "proto/status.h"
 
@@ -38,6 +39,8 @@ struct AggregatorConfig {
   double stuck_factor = InFlightBoard::kDefaultStuckFactor;
   // An agent that is not heard of for so long is missing.
   uint64_t missing_after_ns = 30'000'000'000;
+  // Of the whole process; at least MemoryPlan::kLeast.
+  uint64_t memory_limit = MemoryPlan::kDefault;
   ArchivePolicy archive;
   int archive_pause_ms = 10'000;  // between two looks for what is due in the archive
 };

@@ -1,5 +1,9 @@
 #include "aggregator/archive_lines.h"
 
+#include <array>
+#include <charconv>
+#include <random>
+
 #include "aggregator/json_text.h"
 #include "aggregator/utc_time.h"
 #include "proto/checksum.h"
@@ -8,7 +12,7 @@ namespace ringside::aggregator {
 namespace {
 
 // Buckets are written as runs of neighbours; so many empty ones in a row end a run.
-constexpr int32_t kRunGap = 4;
+constexpr uint32_t kRunGap = 4;
 
 template <size_t Count>
 void AppendReasons(std::string_view key, const std::array<uint64_t, Count>& counts,
@@ -20,27 +24,70 @@ void AppendReasons(std::string_view key, const std::array<uint64_t, Count>& coun
   reasons.Close();
 }
 
+// Gathers text before it goes to a string: that looks after its end with every byte otherwise.
+class Pen {
+ public:
+  explicit Pen(std::string* out) : out_(out) {}
+  ~Pen() { out_->append(buffer_.data(), at_); }
+  Pen(const Pen&) = delete;
+  Pen& operator=(const Pen&) = delete;
+
+  void Text(std::string_view text) {
+    MakeRoom();
+    for (const char c : text) *at_++ = c;
+  }
+  template <typename Integer>
+  void Number(Integer value) {
+    MakeRoom();
+    if (value >= 0 && value < 10) {
+      *at_++ = static_cast<char>('0' + static_cast<char>(value));
+    } else {
+      at_ = std::to_chars(at_, buffer_.data() + buffer_.size(), value).ptr;
+    }
+  }
+
+ private:
+  static constexpr size_t kLongest = 24;  // of what is written at once
+
+  void MakeRoom() {
+    if (static_cast<size_t>(buffer_.data() + buffer_.size() - at_) >= kLongest) return;
+    out_->append(buffer_.data(), at_);
+    at_ = buffer_.data();
+  }
+
+  std::string* const out_;
+  std::array<char, 1024> buffer_;
+  char* at_ = buffer_.data();
+};
+
 // [[first_index,[count,count,...]],...]
 void AppendBuckets(std::string_view key, const proto::BucketRange& range, JsonObject* object) {
-  const std::vector<proto::BucketRange::Bucket> filled = range.Filled();
-  if (filled.empty()) return;
-  std::string* out = object->Key(key);
-  const char* separator = "[[";
-  int32_t next = 0;
-  for (const auto& [index, count] : filled) {
-    if (separator[0] != '[' && index - next < kRunGap) {
-      for (; next < index; ++next) out->append(",0");
-      out->push_back(',');
-    } else {
-      out->append(separator);
-      AppendJsonInteger(int64_t{index}, out);
-      out->append(",[");
-      separator = "]],[";
-    }
-    AppendJsonInteger(count, out);
-    next = index + 1;
+  const std::vector<uint64_t>& counts = range.counts();
+  // Where the filled cells are, found without a branch for each: it could not be guessed.
+  std::vector<uint32_t> filled(counts.size());
+  uint32_t* end = filled.data();
+  for (uint32_t i = 0; i < counts.size(); ++i) {
+    *end = i;
+    end += counts[i] != 0 ? 1 : 0;
   }
-  out->append("]]]");
+  if (end == filled.data()) return;
+  Pen pen(object->Key(key));
+  bool is_first = true;
+  uint32_t next = 0;
+  for (const uint32_t* place = filled.data(); place != end; ++place) {
+    if (!is_first && *place - next < kRunGap) {
+      for (; next < *place; ++next) pen.Text(",0");
+      pen.Text(",");
+    } else {
+      pen.Text(is_first ? "[[" : "]],[");
+      pen.Number(range.first_index() + static_cast<int32_t>(*place));
+      pen.Text(",[");
+      is_first = false;
+    }
+    pen.Number(counts[*place]);
+    next = *place + 1;
+  }
+  pen.Text("]]]");
 }
 
 // [[first,last],...]
@@ -97,6 +144,11 @@ uint64_t CloseChained(std::string_view stem, uint64_t previous, size_t covered_f
   return chain;
 }
 
+uint64_t RandomSeed() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
 void Pack(std::string_view text, std::string* out) {
   const auto size = static_cast<uint32_t>(text.size());
   out->append(reinterpret_cast<const char*>(&size), sizeof size);
@@ -139,6 +191,13 @@ std::string HeadLine(const ArchiveFileName& name, ArchiveHead* head) {
   AppendApplied(head->applied, &object);
   head->chain = CloseChained(name.stem, head->previous.chain, 0, &line);
   return line;
+}
+
+ArchiveLines::ArchiveLines(std::string stem)
+    : stem_(std::move(stem)), seeds_{RandomSeed(), RandomSeed()} {}
+
+ArchiveLines::Digest ArchiveLines::DigestOf(std::string_view packed) const {
+  return {proto::Checksum(packed, seeds_.first), proto::Checksum(packed, seeds_.second)};
 }
 
 void ArchiveLines::AppendLines(const proto::Batch& batch, const ArchivedBatch* merged,
@@ -194,7 +253,7 @@ uint64_t ArchiveLines::Append(const proto::Batch& batch, const ArchivedBatch* me
 uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
                               const proto::SeriesKey& key, std::string* out) {
   PackSeries(producer, key, &packed_);
-  const auto [found, is_new] = series_.try_emplace(packed_, series_.size() + 1);
+  const auto [found, is_new] = series_.try_emplace(DigestOf(packed_), series_.size() + 1);
   if (!is_new) return found->second;
   JsonObject object(out);
   object.String("type", "series");

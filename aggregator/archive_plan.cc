@@ -178,6 +178,7 @@ class Planner {
     ArchiveStep step{
         ArchiveStep::Action::kCopy, static_cast<ArchiveKind>(static_cast<int>(kind) + 1), {}};
     for (size_t i = begin; i < end; ++i) step.files.push_back(wanted[i]->name);
+    step.merge_bytes = policy_.merge_bytes;
     steps_.push_back(std::move(step));
   }
 

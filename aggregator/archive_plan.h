@@ -23,6 +23,7 @@ struct ArchiveStep {
   Action action;
   ArchiveKind kind = ArchiveKind::kRaw;
   std::vector<ArchiveFileName> files;  // in order
+  size_t merge_bytes = 0;              // kCopy: memory for what becomes one
 };
 
 // All that is due, what frees space first. `left_alone`: stems of files that are damaged: they get

@@ -36,6 +36,8 @@ struct ArchivePolicy {
   uint64_t least_bytes = uint64_t{16} << 20;
   size_t most_files = 64;
   uint64_t most_bytes = uint64_t{64} << 20;
+  // Memory for what becomes one; where it is not enough a little less is merged.
+  size_t merge_bytes = size_t{192} << 20;
 
   Keep& Of(ArchiveKind kind) { return keep[static_cast<size_t>(kind)]; }
   const Keep& Of(ArchiveKind kind) const { return keep[static_cast<size_t>(kind)]; }

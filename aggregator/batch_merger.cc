@@ -79,7 +79,7 @@ void BatchMerger::Add(const ArchivedBatch& batch) {
   const size_t before = group.bytes;
   for (size_t i = 0; i < batch.producers.size(); ++i) AddProducer(batch, i, &group);
   bytes_ += group.bytes - before;
-  if (bytes_ > kMaxBytes) Flush();
+  if (bytes_ > most_bytes_) Flush();
 }
 
 void BatchMerger::AddProducer(const ArchivedBatch& batch, size_t place, Group* group) {
@@ -105,7 +105,7 @@ void BatchMerger::AddProducer(const ArchivedBatch& batch, size_t place, Group* g
       entry->second = std::move(interval);
       group->bytes += BytesOf(series.key, entry->second);
     } else {
-      entry->second.Merge(interval);
+      entry->second.Merge(interval.View());
     }
   }
   for (const proto::RequestRow& row : delta.requests) {

@@ -24,9 +24,6 @@ namespace ringside::aggregator {
 
 class BatchMerger {
  public:
-  // Beyond this a group is given out before its bucket is over: a little less is merged.
-  static constexpr size_t kMaxBytes = size_t{192} << 20;
-
   using Emit = std::function<void(const ArchivedBatch&)>;
   struct Sinks {
     Emit statistics;
@@ -34,7 +31,9 @@ class BatchMerger {
     Emit timings;
   };
 
-  BatchMerger(uint64_t width_ns, Sinks sinks) : width_ns_(width_ns), sinks_(std::move(sinks)) {}
+  // Beyond `most_bytes` a group is given out before its bucket is over: a little less is merged.
+  BatchMerger(uint64_t width_ns, Sinks sinks, size_t most_bytes)
+      : width_ns_(width_ns), sinks_(std::move(sinks)), most_bytes_(most_bytes) {}
 
   void Add(const ArchivedBatch& batch);
   // Gives out what is left.
@@ -66,6 +65,7 @@ class BatchMerger {
 
   const uint64_t width_ns_;
   const Sinks sinks_;
+  const size_t most_bytes_;
   std::map<Key, Group> groups_;
   size_t bytes_ = 0;
 };

@@ -65,6 +65,10 @@ HttpResponse RespondLedger(const HttpSources& sources, const Target& /*target*/)
   return JsonResponse(200, ledger);
 }
 
+HttpResponse RespondStore(const HttpSources& sources, const Target& /*target*/) {
+  return JsonResponse(200, ToJson(sources.store->Use()));
+}
+
 HttpResponse RespondAlerts(const HttpSources& sources, const Target& /*target*/) {
   if (sources.alerts == nullptr) return ErrorResponse(404, "this server has no rules");
   return JsonResponse(200, sources.alerts->ToJson());
@@ -73,7 +77,8 @@ HttpResponse RespondAlerts(const HttpSources& sources, const Target& /*target*/)
 HttpResponse RespondMetrics(const HttpSources& sources, const Target& /*target*/) {
   const std::optional<IntakeCounters> intake =
       sources.intake ? sources.intake() : std::optional<IntakeCounters>();
-  return {200, proto::MetricsText::kContentType, MetricsPage(sources.ledger, intake, Now(sources)), ""};
+  return {200, proto::MetricsText::kContentType,
+          MetricsPage(sources.ledger, intake, Now(sources), sources.store->Use()), ""};
 }
 
 HttpResponse RespondInFlight(const HttpSources& sources, const Target& target) {
@@ -120,13 +125,14 @@ struct Route {
   const char* what;
 };
 
-constexpr std::array<Route, 10> kRoutes = {{
+constexpr std::array<Route, 11> kRoutes = {{
     {"/", RespondIndex, false, "this page"},
     {"/api/v1/query", RespondQuery, true, "statistics of operations, values and machine samples"},
     {"/api/v1/report", RespondReport, true, "time shares, bottlenecks and the last requests"},
     {"/api/v1/inflight", RespondInFlight, true, "what every worker is doing now"},
     {"/api/v1/hosts", RespondHosts, true, "who reports, who is late, missing or refused"},
     {"/api/v1/ledger", RespondLedger, false, "proof that every sample is accounted for"},
+    {"/api/v1/store", RespondStore, false, "what is held in memory, and how far back"},
     {"/api/v1/alerts", RespondAlerts, false, "rules, and what is pending or firing"},
     {"/metrics", RespondMetrics, false, "the ledger and our own counters, for Prometheus"},
     {"/healthz", RespondHealth, false, "the server lives"},

@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "aggregator/heap_size.h"
+
 namespace ringside::aggregator {
 namespace {
 
@@ -106,20 +108,45 @@ proto::InFlightLimits InFlightBoard::Take(proto::InFlight message, uint64_t now_
     entry.whole = look_up(row.operation, row.age_ns);
     if (!row.stage.empty()) entry.stage = look_up(proto::PathOfStage(row), row.stage_age_ns);
     entry.row = std::move(row);
+    agent.bytes += BytesOf(entry);
     agent.entries.push_back(std::move(entry));
   }
   const std::lock_guard lock(mutex_);
   DropOld(now_unix_ns);
-  if (agents_.size() < kMostAgents || agents_.count(message.agent) != 0) {
-    agents_[message.agent] = std::move(agent);
-  }
+  Keep(message.agent, std::move(agent));
   return answer;
+}
+
+void InFlightBoard::Keep(const proto::Uuid& uuid, Agent agent) {
+  const auto known = agents_.find(uuid);
+  if (known != agents_.end()) {
+    bytes_ -= known->second.bytes;
+    agents_.erase(known);
+  }
+  if (agents_.size() >= kMostAgents) return;
+  if (bytes_ + agent.bytes > most_bytes_) {
+    agent.entries = {};
+    agent.bytes = 0;
+  }
+  bytes_ += agent.bytes;
+  agents_.emplace(uuid, std::move(agent));
+}
+
+size_t InFlightBoard::BytesOf(const Entry& entry) {
+  const proto::InFlightRow& row = entry.row;
+  return sizeof entry + HeapBytes(row.operation) + HeapBytes(row.stage) + HeapBytes(row.id) +
+         HeapBytes(row.service) + HeapBytes(row.instance) + HeapBytes(row.evidence) +
+         HeapBytes(row.labels);
 }
 
 void InFlightBoard::DropOld(uint64_t now_unix_ns) {
   for (auto it = agents_.begin(); it != agents_.end();) {
-    const bool is_old = now_unix_ns > it->second.taken_unix_ns + kLifeNs;
-    it = is_old ? agents_.erase(it) : std::next(it);
+    if (now_unix_ns <= it->second.taken_unix_ns + kLifeNs) {
+      ++it;
+      continue;
+    }
+    bytes_ -= it->second.bytes;
+    it = agents_.erase(it);
   }
 }
 

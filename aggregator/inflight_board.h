@@ -37,7 +37,11 @@ class InFlightBoard {
   static constexpr size_t kMostAgents = 1024;
   static constexpr double kDefaultStuckFactor = 10;
 
-  InFlightBoard(const Store* store, double stuck_factor) : limits_(store, stuck_factor) {}
+  static constexpr size_t kDefaultBytes = size_t{32} << 20;
+
+  // Beyond `most_bytes` an agent's rows are left out; its counts stay.
+  InFlightBoard(const Store* store, double stuck_factor, size_t most_bytes = kDefaultBytes)
+      : limits_(store, stuck_factor), most_bytes_(most_bytes) {}
 
   // Takes the place of the agent's last one. Returns the limits of what it names, for the agent.
   proto::InFlightLimits Take(proto::InFlight message, uint64_t now_unix_ns);
@@ -57,15 +61,20 @@ class InFlightBoard {
     uint64_t taken_unix_ns = 0;
     uint64_t operations = 0;
     uint64_t requests = 0;
+    size_t bytes = 0;  // of the entries
     std::vector<Entry> entries;
   };
   struct Found;
 
   static Json ToJson(const Found& found);
+  static size_t BytesOf(const Entry& entry);
   void DropOld(uint64_t now_unix_ns);
+  void Keep(const proto::Uuid& uuid, Agent agent);
 
   StuckLimits limits_;  // the aggregator's thread only
+  const size_t most_bytes_;
   mutable std::mutex mutex_;
+  size_t bytes_ = 0;  // of all entries
   std::map<proto::Uuid, Agent> agents_;
 };
 

@@ -37,13 +37,15 @@ std::string Named(const proto::BatchId& id) {
 }  // namespace
 
 Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
-               Merge merge, TakeInFlight take_inflight, AgentBindings* bindings)
+               Merge merge, TakeInFlight take_inflight, AgentBindings* bindings,
+               size_t group_bytes)
     : receiver_(receiver),
       archive_(archive),
       hosts_(hosts),
       merge_(std::move(merge)),
       take_inflight_(std::move(take_inflight)),
       bindings_(bindings),
+      group_bytes_(group_bytes),
       applied_(std::move(applied)) {}
 
 proto::Status Intake::status() const {
@@ -61,7 +63,7 @@ int Intake::DoWork(uint64_t now_unix_ns) {
   if (!group_.empty()) {
     if (now_unix_ns < retry_unix_ns_ || !CommitGroup()) return 0;
   }
-  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, kGroupBytes);
+  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, group_bytes_);
   for (const Arrival& arrival : arrivals) Handle(arrival);
   SendAcks();
   if (!group_.empty()) CommitGroup();

@@ -57,10 +57,11 @@ class Intake {
   // Called for what agents say is in flight; the answer goes back.
   using TakeInFlight = std::function<proto::InFlightLimits(proto::InFlight, uint64_t now_unix_ns)>;
 
-  // `hosts` is told of all that comes; `bindings` says whose key may speak for which agent; null: without
-  // keys nobody is asked.
+  // `hosts` is told of all that comes; `bindings` says whose key may speak for which agent; null:
+  // without keys nobody is asked.
   Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
-         Merge merge, TakeInFlight take_inflight, AgentBindings* bindings = nullptr);
+         Merge merge, TakeInFlight take_inflight, AgentBindings* bindings = nullptr,
+         size_t group_bytes = kGroupBytes);
 
   // Agents of another version are noted there from now on.
   void NoteRefusals(RefusedAgents* refused) { refused_ = refused; }
@@ -99,6 +100,7 @@ class Intake {
   const Merge merge_;
   const TakeInFlight take_inflight_;
   AgentBindings* const bindings_;
+  const size_t group_bytes_;
   RefusedAgents* refused_ = nullptr;
   AppliedSets applied_;
   std::vector<proto::Batch> group_;  // not durable yet

@@ -119,7 +119,7 @@ void Ledger::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta
                            const MergedProducer& merged) {
   auto found = producers_.find(delta.uuid);
   if (found == producers_.end()) {
-    if (producers_.size() >= kMaxProducers) FoldIdlest();
+    if (producers_.size() >= most_producers_) FoldIdlest();
     found = producers_.try_emplace(delta.uuid).first;
   }
   Producer& producer = found->second;
@@ -248,14 +248,23 @@ void Ledger::FoldEnded() {
   }
 }
 
-// Only when there are more producers than the ledger can hold.
+// Only when there are more producers than the ledger can hold: several at once, since finding them
+// takes a look at all.
 void Ledger::FoldIdlest() {
-  const auto idlest =
-      std::min_element(producers_.begin(), producers_.end(), [](const auto& a, const auto& b) {
-        return a.second.last_end_unix_ns < b.second.last_end_unix_ns;
-      });
-  Fold(idlest->second);
-  producers_.erase(idlest);
+  constexpr size_t kPart = 16;
+  std::vector<std::pair<uint64_t, proto::Uuid>> idlest;
+  idlest.reserve(producers_.size());
+  for (const auto& [uuid, producer] : producers_) {
+    idlest.emplace_back(producer.last_end_unix_ns, uuid);
+  }
+  const size_t count = std::max<size_t>(1, idlest.size() / kPart);
+  const auto last = idlest.begin() + static_cast<std::ptrdiff_t>(count);
+  std::nth_element(idlest.begin(), last - 1, idlest.end());
+  for (auto it = idlest.begin(); it != last; ++it) {
+    const auto found = producers_.find(it->second);
+    Fold(found->second);
+    producers_.erase(found);
+  }
 }
 
 void Ledger::Fold(const Producer& producer) {

@@ -83,6 +83,8 @@ class Ledger {
   static constexpr size_t kMaxProducers = 65536;
   static constexpr size_t kMaxFolded = 4096;  // beyond: one row named "(other)"
 
+  explicit Ledger(size_t most_producers = kMaxProducers) : most_producers_(most_producers) {}
+
   // Batches that were applied before the oldest archive file that is left: what they held is part
   // of the producers' absolute counts, but nobody can add it up again. Call before Apply.
   void Resume(const AppliedSets& applied_before);
@@ -153,6 +155,7 @@ class Ledger {
   void Fold(const Producer& producer);
 
   RefusedAgents refused_;
+  const size_t most_producers_;
   mutable std::mutex mutex_;
   AppliedSets applied_;
   AppliedSets applied_before_;

@@ -93,10 +93,41 @@ void AddIntake(const IntakeCounters& counters, MetricsText* page) {
       counters.failed_commits);
 }
 
+void AddStore(const StoreUse& use, MetricsText* page) {
+  const auto gauge = [&](const char* name, const char* help, uint64_t value) {
+    page->Gauge(name, help);
+    page->Sample(value);
+  };
+  const auto counter = [&](const char* name, const char* help, uint64_t value) {
+    page->Counter(name, help);
+    page->Sample(value);
+  };
+  gauge("ringside_store_limit_bytes", "What the store may take; 0: no limit", use.limit_bytes);
+  gauge("ringside_store_bytes", "What the store takes", use.bytes);
+  gauge("ringside_store_series", "Series held", use.series);
+  gauge("ringside_store_requests", "Requests held", use.requests);
+  page->Gauge("ringside_store_held_seconds", "How far back each tier reaches");
+  for (size_t tier = 0; tier < kTierCount; ++tier) {
+    const uint64_t from = use.tiers[tier].from_unix_ns;
+    page->Sample({{"tier", kTierNames[tier]}},
+                 from == 0 ? 0 : (use.last_closed_unix_ns - from) / kSecondNs);
+  }
+  page->Gauge("ringside_store_intervals", "Series-intervals held");
+  for (size_t tier = 0; tier < kTierCount; ++tier) {
+    page->Sample({{"tier", kTierNames[tier]}}, use.tiers[tier].intervals);
+  }
+  counter("ringside_store_overflowed_samples_total",
+          "Samples of series beyond the bound: in overflow series", use.overflowed_samples);
+  counter("ringside_store_folded_series_total", "Idle series that were merged into overflow series",
+          use.folded_series);
+  counter("ringside_store_too_old_intervals_total",
+          "Intervals that came when their time was not held any more", use.too_old);
+}
+
 }  // namespace
 
 std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake,
-                        uint64_t now_unix_ns) {
+                        uint64_t now_unix_ns, const std::optional<StoreUse>& store) {
   MetricsText page;
   if (ledger != nullptr) {
     const LedgerView view = ledger->View(kMostMetricsProducers);
@@ -126,6 +157,7 @@ std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters
     }
   }
   if (intake) AddIntake(*intake, &page);
+  if (store) AddStore(*store, &page);
   return page.text();
 }
 

@@ -9,15 +9,16 @@
 
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
+#include "aggregator/store_use.h"
 
 namespace ringside::aggregator {
 
 // Producers beyond these many are left out, and counted.
 inline constexpr size_t kMostMetricsProducers = 1000;
 
-// Either of the first two may be missing: what is not known is left out.
+// Ledger, intake and store may be missing: what is not known is left out.
 std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake,
-                        uint64_t now_unix_ns);
+                        uint64_t now_unix_ns, const std::optional<StoreUse>& store = std::nullopt);
 
 }  // namespace ringside::aggregator
 

@@ -59,6 +59,14 @@ double ErrorBoundOf(const std::vector<Row>& rows) {
   return proto::ErrorBound(any ? coarsest : proto::kDefaultScale);
 }
 
+Json HeldToJson(const Store& store, const Window& window) {
+  const uint64_t first = store.FirstUnixNs();
+  Json json;
+  json["from"] = first == 0 ? Json(nullptr) : Json(FormatUtc(first));
+  json["resolution"] = static_cast<double>(store.ResolutionNs(window.from_unix_ns)) * 1e-9;
+  return json;
+}
+
 Json WindowToJson(const Window& window) {
   return Json{{"from", FormatUtc(window.from_unix_ns)}, {"to", FormatUtc(window.to_unix_ns)}};
 }
@@ -89,6 +97,7 @@ proto::Result<Json> AnswerQuery(const Store& store, const QueryRequest& request,
   if (request.limit != 0 && rows.size() > request.limit) rows.resize(request.limit);
   Json answer;
   answer["window"] = WindowToJson(*window);
+  answer["held"] = HeldToJson(store, *window);
   answer["error_bound"] = ErrorBoundOf(rows);
   Json& list = answer["rows"] = Json::array();
   for (const Row& row : rows) {

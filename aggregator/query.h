@@ -68,6 +68,9 @@ proto::Status FinishRange(TimeRange* range);
 proto::Result<Window> ResolveWindow(const Store& store, const TimeRange& range,
                                     uint64_t now_unix_ns);
 Json WindowToJson(const Window& window);
+// What the store can say of it: {"from": start of the oldest data, "resolution": seconds to which
+// the window's edges are exact}.
+Json HeldToJson(const Store& store, const Window& window);
 Json LabelsToJson(const proto::LabelList& labels);
 // null where there is no value; counts are whole numbers.
 Json StatToJson(const Stat& stat, const Row& row);

@@ -18,7 +18,9 @@
 namespace ringside::aggregator {
 namespace {
 
-// Frames held per connection: an agent sends a few and waits for their acknowledgement.
+// Frames held per connection. What comes: few, or a thousand agents that return at once would fill
+// the memory; the rest waits in their sockets. Answers are small.
+constexpr int kReceiveHighWaterMark = 2;
 constexpr int kHighWaterMark = 64;
 constexpr int kHeartbeatMs = 2000;
 constexpr int kHeartbeatTimeoutMs = 6000;
@@ -29,7 +31,7 @@ constexpr int kRebindMs = 50;
 
 void SetOptions(zmq::socket_t* socket, bool is_ipv6) {
   socket->set(zmq::sockopt::maxmsgsize, static_cast<int64_t>(proto::kMaxFrameBytes));
-  socket->set(zmq::sockopt::rcvhwm, kHighWaterMark);
+  socket->set(zmq::sockopt::rcvhwm, kReceiveHighWaterMark);
   socket->set(zmq::sockopt::sndhwm, kHighWaterMark);
   socket->set(zmq::sockopt::linger, kLingerMs);
   socket->set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "aggregator/heap_size.h"
+
 namespace ringside::aggregator {
 namespace {
 
@@ -33,6 +35,24 @@ size_t HashOf(const ProducerInfo* producer, const proto::SeriesKey& key) {
   return hasher.hash();
 }
 
+// The series and its places in the index: a pointer in the list, a node and a bucket in each of the
+// two hash tables.
+size_t BytesOf(const StoredSeries& series) {
+  constexpr size_t kPlaces = 16 + (32 + 12) + (32 + 12);
+  return HeapBytes(sizeof series) + HeapBytes(series.key()) + kPlaces;
+}
+
+size_t BytesOfPath(const std::string& path) {
+  constexpr size_t kNode = 128;  // of the map, with the empty set
+  return kNode + HeapBytes(path);
+}
+
+size_t BytesOf(const ProducerInfo& info) {
+  constexpr size_t kPlaces = 16 + (64 + 12);  // reference counts, a node and a bucket
+  return HeapBytes(sizeof info) + kPlaces + HeapBytes(info.host) + HeapBytes(info.service) +
+         HeapBytes(info.instance) + HeapBytes(info.labels) + HeapBytes(info.pid_text);
+}
+
 bool Describes(const ProducerInfo& info, const std::string& host,
                const proto::ProducerDelta& delta) {
   return info.host == host && info.pid == delta.pid && info.service == delta.service &&
@@ -48,31 +68,43 @@ bool NameMatches(std::string_view name, std::string_view path) {
          path[path.size() - name.size() - 1] == '/';
 }
 
-std::shared_ptr<const ProducerInfo> SeriesIndex::InternProducer(const std::string& host,
-                                                                const proto::ProducerDelta& delta) {
+std::shared_ptr<const ProducerInfo> SeriesIndex::FindProducer(
+    const std::string& host, const proto::ProducerDelta& delta) const {
   const auto [begin, end] = producers_.equal_range(delta.uuid);
   for (auto it = begin; it != end; ++it) {
-    std::shared_ptr<const ProducerInfo> known = it->second.lock();
+    std::shared_ptr<const ProducerInfo> known = it->second.info.lock();
     if (known != nullptr && Describes(*known, host, delta)) return known;
   }
+  return nullptr;
+}
+
+std::shared_ptr<const ProducerInfo> SeriesIndex::InternProducer(const std::string& host,
+                                                                const proto::ProducerDelta& delta) {
+  if (auto known = FindProducer(host, delta); known != nullptr) return known;
+  const auto [begin, end] = producers_.equal_range(delta.uuid);
+  for (auto it = begin; it != end;) it = NextAfterForgetting(it);
   auto made = std::make_shared<const ProducerInfo>(
       ProducerInfo{delta.uuid, delta.pid, host, delta.service, delta.instance, delta.labels,
                    delta.is_agent, std::to_string(delta.pid)});
-  producers_.emplace(delta.uuid, made);
+  bytes_ += BytesOf(*made);
+  producers_.emplace(delta.uuid, Known{made, BytesOf(*made)});
   return made;
 }
 
 StoredSeries* SeriesIndex::FindOrAdd(const std::shared_ptr<const ProducerInfo>& producer,
-                                     const proto::SeriesKey& key) {
+                                     const proto::SeriesKey& key, bool may_add) {
   const size_t hash = HashOf(producer.get(), key);
   const auto [begin, end] = by_hash_.equal_range(hash);
   for (auto it = begin; it != end; ++it) {
     if (&it->second->producer() == producer.get() && it->second->key() == key) return it->second;
   }
+  if (!may_add) return nullptr;
   series_.push_back(std::make_unique<StoredSeries>(producer, key));
   StoredSeries* made = series_.back().get();
   by_hash_.emplace(hash, made);
-  by_path_[key.path].insert(made);
+  const auto [path, is_new] = by_path_.try_emplace(key.path);
+  path->second.insert(made);
+  bytes_ += BytesOf(*made) + (is_new ? BytesOfPath(path->first) : 0);
   return made;
 }
 
@@ -109,15 +141,23 @@ void SeriesIndex::Remove(size_t place) {
   }
   const auto path = by_path_.find(series->key().path);
   path->second.erase(series);
-  if (path->second.empty()) by_path_.erase(path);
+  bytes_ -= BytesOf(*series);
+  if (path->second.empty()) {
+    bytes_ -= BytesOfPath(path->first);
+    by_path_.erase(path);
+  }
   std::swap(series_[place], series_.back());
   series_.pop_back();
 }
 
 void SeriesIndex::ForgetProducersWithoutSeries() {
-  for (auto it = producers_.begin(); it != producers_.end();) {
-    it = it->second.expired() ? producers_.erase(it) : std::next(it);
-  }
+  for (auto it = producers_.begin(); it != producers_.end();) it = NextAfterForgetting(it);
+}
+
+SeriesIndex::Producers::iterator SeriesIndex::NextAfterForgetting(Producers::iterator it) {
+  if (!it->second.info.expired()) return std::next(it);
+  bytes_ -= it->second.bytes;
+  return producers_.erase(it);
 }
 
 }  // namespace ringside::aggregator

@@ -26,23 +26,39 @@ class SeriesIndex {
   // The shared description of this producer; a new one when any part of it changed.
   std::shared_ptr<const ProducerInfo> InternProducer(const std::string& host,
                                                      const proto::ProducerDelta& delta);
+  // nullptr: nothing is known of it yet.
+  std::shared_ptr<const ProducerInfo> FindProducer(const std::string& host,
+                                                   const proto::ProducerDelta& delta) const;
+  // nullptr: it is not there and `may_add` is false.
   StoredSeries* FindOrAdd(const std::shared_ptr<const ProducerInfo>& producer,
-                          const proto::SeriesKey& key);
+                          const proto::SeriesKey& key, bool may_add = true);
   void ForEach(std::string_view name, const std::function<void(const StoredSeries&)>& visit) const;
   size_t size() const { return series_.size(); }
+  // What all of it costs but the series' intervals: keys, producers, this index.
+  size_t bytes() const { return bytes_; }
 
   // Calls `visit` for the next `count` series, round and round; removes those it returns false for.
   void Sweep(size_t count, const std::function<bool(StoredSeries*)>& visit);
 
  private:
+  struct Known {
+    std::weak_ptr<const ProducerInfo> info;
+    size_t bytes = 0;
+  };
+
   void Remove(size_t place);
+  using Producers = std::unordered_multimap<proto::Uuid, Known>;
+
   void ForgetProducersWithoutSeries();
+  // Of those that nothing belongs to any more.
+  Producers::iterator NextAfterForgetting(Producers::iterator it);
 
   std::vector<std::unique_ptr<StoredSeries>> series_;
   std::unordered_multimap<size_t, StoredSeries*> by_hash_;
   std::map<std::string, std::unordered_set<StoredSeries*>, std::less<>> by_path_;
-  std::unordered_multimap<proto::Uuid, std::weak_ptr<const ProducerInfo>> producers_;
+  Producers producers_;
   size_t sweep_place_ = 0;
+  size_t bytes_ = 0;
 };
 
 }  // namespace ringside::aggregator

@@ -4,11 +4,16 @@
 
 namespace ringside::aggregator {
 
-void CoveredInterval::Merge(const CoveredInterval& other) {
-  start_unix_ns = std::min(start_unix_ns, other.start_unix_ns);
-  end_unix_ns = std::max(end_unix_ns, other.end_unix_ns);
-  // The same interval in several batches, or of two agents, must not count twice.
-  covered_ns = std::min(covered_ns + other.covered_ns, end_unix_ns - start_unix_ns);
+CoveredInterval CoveredInterval::Of(const IntervalView& view) {
+  return {view.start_unix_ns, view.end_unix_ns, static_cast<uint64_t>(view.sum)};
+}
+
+IntervalView CoveredInterval::View() const {
+  IntervalView view;
+  view.start_unix_ns = start_unix_ns;
+  view.end_unix_ns = end_unix_ns;
+  view.sum = static_cast<proto::Int128>(covered_ns);
+  return view;
 }
 
 uint64_t UnionNanoseconds(std::vector<CoveredInterval> intervals) {

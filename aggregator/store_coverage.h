@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "aggregator/stored_interval.h"
+
 namespace ringside::aggregator {
 
 // One host's interval, or several of them merged by age.
@@ -13,7 +15,9 @@ struct CoveredInterval {
   uint64_t end_unix_ns = 0;
   uint64_t covered_ns = 0;  // at most end - start: less where intervals are missing in between
 
-  void Merge(const CoveredInterval& other);
+  // As a log with MergeRule::kCoverage holds it: the covered time is its sum.
+  static CoveredInterval Of(const IntervalView& view);
+  IntervalView View() const;
 };
 
 // Length of the union. A merged interval with gaps counts as if its covered time were its last

@@ -2,33 +2,33 @@
 
 #include <utility>
 
+#include "aggregator/heap_size.h"
+
 namespace ringside::aggregator {
 namespace {
 
-size_t BytesOf(const proto::LabelList& labels) {
-  size_t bytes = 0;
-  for (const auto& [name, value] : labels) bytes += sizeof labels[0] + name.size() + value.size();
-  return bytes;
-}
-
 size_t BytesOf(const proto::AttributeList& attributes) {
-  size_t bytes = 0;
+  size_t bytes = attributes.empty() ? 0 : HeapBytes(attributes.capacity() * sizeof attributes[0]);
   for (const auto& [name, value] : attributes) {
-    bytes += sizeof attributes[0] + name.size();
-    if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+    bytes += HeapBytes(name);
+    if (const auto* text = std::get_if<std::string>(&value)) bytes += HeapBytes(*text);
   }
   return bytes;
 }
 
-// What keeping the row costs, near enough: strings and list entries.
+// What requests and steps have in common.
+template <typename Row>
+size_t BytesOfRow(const Row& row) {
+  return HeapBytes(row.error_type) + HeapBytes(row.error_message) + HeapBytes(row.labels) +
+         BytesOf(row.attributes);
+}
+
 size_t BytesOf(const proto::RequestRow& row) {
-  size_t bytes = sizeof(StoredRequest) + row.id.size() + row.operation.size() +
-                 row.error_type.size() + row.error_message.size() + BytesOf(row.labels) +
-                 BytesOf(row.attributes);
-  for (const proto::StepRow& step : row.steps) {
-    bytes += sizeof step + step.name.size() + step.error_type.size() + step.error_message.size() +
-             BytesOf(step.labels) + BytesOf(step.attributes);
-  }
+  constexpr size_t kNode = 40;  // of the map, before the value
+  size_t bytes = HeapBytes(kNode + sizeof(StoredRequest)) + HeapBytes(row.id) +
+                 HeapBytes(row.operation) + BytesOfRow(row);
+  if (!row.steps.empty()) bytes += HeapBytes(row.steps.capacity() * sizeof row.steps[0]);
+  for (const proto::StepRow& step : row.steps) bytes += HeapBytes(step.name) + BytesOfRow(step);
   return bytes;
 }
 
@@ -58,7 +58,7 @@ void RecentRequests::Add(std::shared_ptr<const ProducerInfo> producer,
                          const proto::RequestRow& row) {
   if (max_count_ == 0) return;
   StoredRequest request{std::move(producer), row};
-  bytes_ += BytesOf(row);
+  bytes_ += BytesOf(request.row);
   by_end_.emplace(request.EndUnixNs(), std::move(request));
   while (by_end_.size() > max_count_ || (bytes_ > max_bytes_ && by_end_.size() > 1)) {
     bytes_ -= BytesOf(by_end_.begin()->second.row);

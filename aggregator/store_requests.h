@@ -34,6 +34,7 @@ class RecentRequests {
   // Those that ended in the window, newest first, until `visit` returns false.
   void Visit(const Window& window, const std::function<bool(const StoredRequest&)>& visit) const;
   size_t size() const { return by_end_.size(); }
+  size_t bytes() const { return bytes_; }
 
  private:
   const size_t max_count_;

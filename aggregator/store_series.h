@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "aggregator/store_tiers.h"
+#include "aggregator/stored_interval.h"
 #include "proto/distribution.h"
 #include "proto/series.h"
 #include "proto/uuid.h"
@@ -32,27 +33,6 @@ struct ProducerInfo {
 
   // Resource labels, then host, service, instance, pid; "" when there is none.
   std::string_view Label(std::string_view name) const;
-};
-
-// The change of one series over one or more intervals. The histogram stays encoded: sparse ones
-// take a fraction of the decoded form, and merging from bytes costs no more.
-struct StoredInterval {
-  uint64_t start_unix_ns = 0;
-  uint64_t end_unix_ns = 0;
-  proto::Int128 sum = 0;
-  std::string histogram;  // proto::Histogram::Encode; empty when there are no samples
-  int64_t min = 0;
-  int64_t max = 0;
-  int64_t last = 0;
-  uint64_t last_unix_ns = 0;
-  int8_t resolution = 0;
-  bool has_extremes = false;
-
-  static StoredInterval From(const proto::Distribution& delta, uint64_t start, uint64_t end);
-  // Exact. `out` takes the coarser scale and the finer resolution.
-  void AddTo(proto::Distribution* out) const;
-  void Merge(const StoredInterval& other);
-  size_t Bytes() const { return sizeof(*this) + histogram.capacity(); }
 };
 
 // Half open in the past: an interval belongs to the window when its end is in (from, to].
@@ -75,8 +55,8 @@ class StoredSeries {
   const proto::SeriesKey& key() const { return key_; }
   const ProducerInfo& producer() const { return *producer_; }
   const std::shared_ptr<const ProducerInfo>& shared_producer() const { return producer_; }
-  const Tiers<StoredInterval>& intervals() const { return intervals_; }
-  Tiers<StoredInterval>* mutable_intervals() { return &intervals_; }
+  const Tiers& intervals() const { return intervals_; }
+  Tiers* mutable_intervals() { return &intervals_; }
 
   // The value of a label as queries see it: the series' own; outcome, error_type, kind,
   // operation; then what ProducerInfo::Label knows. "" when there is none.
@@ -87,11 +67,8 @@ class StoredSeries {
  private:
   std::shared_ptr<const ProducerInfo> producer_;
   proto::SeriesKey key_;
-  Tiers<StoredInterval> intervals_;
+  Tiers intervals_;
 };
-
-// `out` of MergeInto must begin like this, so that the first merge sets scale and resolution.
-proto::Distribution EmptyDistribution(int8_t resolution);
 
 }  // namespace ringside::aggregator
 

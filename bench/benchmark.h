@@ -42,6 +42,7 @@ void AddProbeSuite(std::vector<Benchmark>* benchmarks);
 void AddProbeConditions(std::vector<Benchmark>* benchmarks);  // of the suite probe as well
 void AddFootprint(std::vector<Benchmark>* benchmarks);        // and these
 void AddArchiveSuite(std::vector<Benchmark>* benchmarks);
+void AddAggregatorSuite(std::vector<Benchmark>* benchmarks);
 void AddPeersSuite(std::vector<Benchmark>* benchmarks);
 void AddAgentSuite(std::vector<Benchmark>* benchmarks);
 void AddAgentProcess(std::vector<Benchmark>* benchmarks);  // of the suite agent as well

@@ -122,6 +122,7 @@ bool RunAll(const Arguments& arguments, nlohmann::ordered_json* rows) {
   AddFootprint(&benchmarks);
   AddPeersSuite(&benchmarks);
   AddAgentSuite(&benchmarks);
+  AddAggregatorSuite(&benchmarks);
   AddArchiveSuite(&benchmarks);
 #ifdef RINGSIDE_PYTHON
   AddPythonSuite(&benchmarks);

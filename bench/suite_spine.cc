@@ -152,6 +152,9 @@ void AddSpineSuite(std::vector<Benchmark>* benchmarks) {
                          "array increment of a log-linear histogram", MeasureRecord});
   benchmarks->push_back(
       {"histogram.merge", "spine", "ns", "adding the same cells, not encoded", MeasureMerge});
+  // What the store does with every interval that it merges: the same, under the suite's name.
+  benchmarks->push_back(
+      {"aggregator.merge", "aggregator", "ns", "adding the same cells, not encoded", MeasureMerge});
   benchmarks->push_back(
       {"histogram.bytes", "spine", "B", "a varint for each gap and count", MeasureBytes});
   benchmarks->push_back({"end_to_end.latency", "spine", "s", "the interval", MeasureEndToEnd});

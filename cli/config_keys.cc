@@ -178,6 +178,9 @@ std::vector<ConfigKey> MakeKeys() {
   };
   text("aggregator.key", [](DaemonConfig& c) -> Text { return c.aggregator.key; });
   text("aggregator.listen", [](DaemonConfig& c) -> Text { return c.aggregator.listen; });
+  keys.push_back(
+      BytesKey("aggregator.memory_limit", kLeastMemoryLimit,
+               [](DaemonConfig& c) -> uint64_t& { return c.aggregator.memory_limit_bytes; }));
   keys.push_back(IntervalKey(
       "aggregator.missing_after",
       [](DaemonConfig& c) -> std::chrono::milliseconds& { return c.aggregator.missing_after; }));

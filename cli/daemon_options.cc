@@ -75,6 +75,15 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
           ->check(CLI::Range(kLeastStuckFactor, kMostStuckFactor))
           ->capture_default_str();
   flags->overrides.emplace_back(factor, "aggregator.stuck_factor");
+  CLI::Option* const memory_limit =
+      command
+          ->add_option("--memory-limit", options->memory_limit_bytes,
+                       "Memory of the aggregator; old seconds are merged early, then history goes")
+          ->transform(CLI::AsSizeValue(false))
+          ->check(CLI::Range(kLeastMemoryLimit, uint64_t{1} << 50))
+          ->type_name("SIZE")
+          ->default_str("512MiB");
+  flags->overrides.emplace_back(memory_limit, "aggregator.memory_limit");
   add("--retain", "aggregator.retain", &options->retain, "KIND=AGE,BYTES ...", kRetainHelp);
 }
 

@@ -21,6 +21,9 @@ inline constexpr const char* kDefaultListen = "tcp://127.0.0.1:7750";
 inline constexpr const char* kDefaultHttp = "127.0.0.1:7751";
 inline constexpr const char* kDefaultMetrics = "127.0.0.1:7752";
 
+inline constexpr uint64_t kDefaultMemoryLimit = uint64_t{512} << 20;
+inline constexpr uint64_t kLeastMemoryLimit = uint64_t{64} << 20;
+
 inline constexpr double kLeastStuckFactor = 1;
 inline constexpr double kMostStuckFactor = 1e6;
 inline constexpr double kMostInflightHz = 100;
@@ -41,6 +44,7 @@ struct AggregatorOptions {
   double stuck_factor = 10;
   // An agent that is not heard of for so long is missing.
   std::chrono::milliseconds missing_after = std::chrono::seconds(30);
+  uint64_t memory_limit_bytes = kDefaultMemoryLimit;
   std::string retain;  // what differs from ArchivePolicy's defaults, as its Set reads it
 };
 
@@ -76,7 +80,7 @@ struct DaemonFlags {
 void AddConfigFile(CLI::App* command, DaemonFlags* flags);
 // --config and --check.
 void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
-// --listen, --http, --token-file, --http-hosts, --data, --key, --allow, --rules, --retain.
+// --listen, --http, --token-file, --http-hosts, --data, --key, --allow, --rules, --memory-limit, --retain.
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
 // --dir, --host, --group, --detail, --spool-limit, --metrics: what `agent` and `up` share.
 void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);

@@ -50,6 +50,7 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   config.stuck_factor = options.stuck_factor;
   config.missing_after_ns =
       static_cast<uint64_t>(std::chrono::nanoseconds(options.missing_after).count());
+  config.memory_limit = options.memory_limit_bytes;
   if (const proto::Status set = config.archive.Set(options.retain); !set.ok()) {
     return set;
   }

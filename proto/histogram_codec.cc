@@ -306,26 +306,51 @@ void PutRun(const Run& run, std::string* out) {
   if (run.span != 0) PutVarint(ZigZag(run.first), out);
 }
 
-void PutBuckets(const Window& window, int count_bits, std::string* out) {
-  const uint64_t most = (uint64_t{1} << count_bits) - 1;
-  uint64_t gap = 0;
-  for (uint32_t i = 0; i < window.run.span; ++i) {
-    const uint64_t count = window.cells[i];
-    if (count == 0) {
-      ++gap;
-      continue;
+// Places of the filled cells, found without a branch for each: which are filled cannot be guessed.
+struct Filled {
+  explicit Filled(const Window& window) : places(window.run.span) {
+    uint32_t* to = places.data();
+    for (uint32_t i = 0; i < window.run.span; ++i) {
+      *to = i;
+      to += window.cells[i] != 0 ? 1 : 0;
+      total += window.cells[i];
     }
-    PutVarint(gap << count_bits | std::min(count - 1, most), out);
-    if (count > most) PutVarint(count - most - 1, out);
-    gap = 0;
+    count = static_cast<size_t>(to - places.data());
   }
+
+  std::vector<uint32_t> places;  // the first `count`
+  size_t count = 0;
+  uint64_t total = 0;
+};
+
+char* PutVarint(uint64_t value, char* out) {
+  while (value >= 0x80) {
+    *out++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *out++ = static_cast<char>(value);
+  return out;
 }
 
-void Tell(const Window& window, Tally* tally) {
-  for (uint32_t i = 0; i < window.run.span; ++i) {
-    tally->total += window.cells[i];
-    tally->filled += window.cells[i] != 0 ? 1 : 0;
+// Through a small buffer: a string's end is looked after for each byte otherwise.
+void PutBuckets(const Window& window, const Filled& filled, int count_bits, std::string* out) {
+  constexpr size_t kMostBytes = 20;  // of one bucket: two varints
+  char buffer[512];
+  char* to = buffer;
+  const uint64_t most = (uint64_t{1} << count_bits) - 1;
+  uint32_t next = 0;
+  for (size_t i = 0; i < filled.count; ++i) {
+    if (static_cast<size_t>(buffer + sizeof buffer - to) < kMostBytes) {
+      out->append(buffer, to);
+      to = buffer;
+    }
+    const uint32_t place = filled.places[i];
+    const uint64_t count = window.cells[place];
+    to = PutVarint(uint64_t{place - next} << count_bits | std::min(count - 1, most), to);
+    if (count > most) to = PutVarint(count - most - 1, to);
+    next = place + 1;
   }
+  out->append(buffer, to);
 }
 
 }  // namespace
@@ -333,19 +358,19 @@ void Tell(const Window& window, Tally* tally) {
 void Histogram::Encode(std::string* out) const {
   const Window positive = WindowOf(positive_);
   const Window negative = WindowOf(negative_);
-  Tally tally{0};
-  Tell(positive, &tally);
-  Tell(negative, &tally);
-  const bool fractional = fractional_ && tally.filled != 0;
+  const Filled filled_positive(positive);
+  const Filled filled_negative(negative);
+  const size_t filled = filled_positive.count + filled_negative.count;
+  const bool fractional = fractional_ && filled != 0;
   out->push_back(static_cast<char>(scale_ | (fractional ? kFractionalBit : 0)));
   PutVarint(zero_count_, out);
   PutRun(positive.run, out);
   PutRun(negative.run, out);
-  if (tally.filled == 0) return;
-  const int count_bits = CountBitsFor(tally.total, tally.filled);
+  if (filled == 0) return;
+  const int count_bits = CountBitsFor(filled_positive.total + filled_negative.total, filled);
   PutVarint(static_cast<uint64_t>(count_bits), out);
-  PutBuckets(positive, count_bits, out);
-  PutBuckets(negative, count_bits, out);
+  PutBuckets(positive, filled_positive, count_bits, out);
+  PutBuckets(negative, filled_negative, count_bits, out);
 }
 
 Result<Histogram> Histogram::Decode(std::string_view bytes, size_t max_cells) {

@@ -96,7 +96,7 @@ TEST_F(QueryTest, Json_HasTheDocumentedShapeAndOrder) {
   const Json answer = Ask({{"stat", "count,max"}});
   EXPECT_EQ(answer.dump(),
             R"({"window":{"from":"2025-02-28T23:50:01.000Z","to":"2025-03-01T00:00:01.000Z"},)"
-            R"("error_bound":)" +
+            R"("held":{"from":"2025-03-01T00:00:00.000Z","resolution":1.0},"error_bound":)" +
                 answer["error_bound"].dump() +
                 R"(,"rows":[{"operation":"transcribe/decode","kind":"duration","unit":"s",)"
                 R"("labels":{"model":"en-us"},"count":1,"max":0.0123}]})");
