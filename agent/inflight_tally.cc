@@ -24,7 +24,7 @@ void InFlightTally::BeginSample() {
 
 void InFlightTally::Add(const std::string& service, const std::string& operation, uint64_t age_ns,
                         bool is_stuck) {
-  auto entry = entries_.find({service, operation});
+  auto entry = entries_.find(OperationNameView{service, operation});
   if (entry == entries_.end()) {
     const bool is_full = entries_.size() >= kMostOperations;
     entry = is_full ? entries_.try_emplace({"", std::string(proto::kGlobalOverflowPath)}).first

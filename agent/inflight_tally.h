@@ -9,9 +9,9 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "agent/operation_name.h"
 #include "proto/batch.h"
 
 namespace ringside::agent {
@@ -40,7 +40,7 @@ class InFlightTally {
     uint64_t stuck = 0;
     uint64_t oldest_ns = 0;
   };
-  std::map<std::pair<std::string, std::string>, Entry> entries_;  // service, operation
+  std::map<OperationName, Entry, OperationNameLess> entries_;
 };
 
 }  // namespace ringside::agent

@@ -52,7 +52,9 @@ void InFlightWatch::Tally(uint64_t now_monotonic_ns) {
 }
 
 void InFlightWatch::AppendSeries(const std::vector<proto::SeriesDelta>& machine,
-                                 uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const {
+                                 uint64_t now_monotonic_ns, uint64_t now_unix_ns,
+                                 std::vector<proto::SeriesDelta>* out) {
+  cost_.Settle(now_monotonic_ns);
   tally_.Append(now_unix_ns, out);
   cost_.Append(now_unix_ns, out);
   gpu_.Append(machine, now_unix_ns, out);

@@ -48,8 +48,8 @@ class InFlightWatch {
   }
   // The open interval's series; they stay until they are committed. `machine`: its samples of
   // processes and GPUs.
-  void AppendSeries(const std::vector<proto::SeriesDelta>& machine, uint64_t now_unix_ns,
-                    std::vector<proto::SeriesDelta>* out) const;
+  void AppendSeries(const std::vector<proto::SeriesDelta>& machine, uint64_t now_monotonic_ns,
+                    uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out);
   void Committed();
 
  private:

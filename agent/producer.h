@@ -3,6 +3,7 @@
 //   attach -> live -> retiring -> final -> (removed)          any state -> quarantined
 //
 // Owner: the agent's thread. A producer that does what no probe does is quarantined: it alone.
+// producer_attach.cc is how it begins, producer.cc an interval, producer_commit.cc what follows.
 #ifndef RINGSIDE_AGENT_PRODUCER_H_
 #define RINGSIDE_AGENT_PRODUCER_H_
 
@@ -96,8 +97,7 @@ class Producer {
   proto::Status DrainLanes(const DetailBudget& budget, const TickMapper& clock);
   proto::Status Fold(const SegmentUse& use, const TickMapper& clock, Detail* detail,
                      proto::ProducerDelta* delta);
-  void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail,
-                   proto::ProducerDelta* delta);
+  void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail);
   bool CollectQuarantined(const CloseContext& context, proto::ProducerDelta* delta);
   void Identify(proto::ProducerDelta* delta) const;
 
