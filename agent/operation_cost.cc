@@ -37,8 +37,8 @@ OperationCost::OperationCost(std::string proc)
     : proc_(std::move(proc)), own_namespace_(OwnPidNamespace()) {}
 
 void OperationCost::AddLook(const std::vector<ProducerInFlight>& looks, uint64_t now_monotonic_ns) {
-  ++rounds_;
   for (const ProducerInFlight& look : looks) Meet(look, now_monotonic_ns);
+  ++rounds_;
   if (now_monotonic_ns < next_read_ns_) return;
   next_read_ns_ = now_monotonic_ns + kReadEveryNs;
   ReadDue(&threads_, &OperationCost::ReadThread, now_monotonic_ns);
@@ -115,7 +115,6 @@ void OperationCost::ReadThread(Followed* thread) {
   if (now.has_value() && thread->cpu_ns.has_value() && *now >= *thread->cpu_ns) {
     Share(thread->met[kOperations], *now - *thread->cpu_ns, &Cost::cpu_ns);
   }
-  thread->was_idle = now == thread->cpu_ns;
   thread->cpu_ns = now;
 }
 
@@ -143,22 +142,20 @@ void OperationCost::ReadProcess(Followed* process) {
       if (cost != nullptr) cost->peak_bytes = std::max(cost->peak_bytes, rss);
     }
   }
-  process->was_idle = is_same && process->cpu_ns == cpu && process->rss_bytes == rss;
   process->cpu_ns = cpu;
   process->start_ticks = stat->start_ticks;
   process->rss_bytes = rss;
 }
 
-// Every look since the last reading met one and the same operation in each view; or none did, and
-// there was nothing to share before.
+// Every look since the last reading met one and the same operation, in each view that met any.
 bool OperationCost::IsSteady(const Followed& followed) const {
   bool any = false;
   for (const Weights& met : followed.met) {
     if (met.empty()) continue;
-    any = true;
     if (met.size() > 1 || met.begin()->second < rounds_ - followed.read_round) return false;
+    any = true;
   }
-  return any || followed.was_idle;
+  return any;
 }
 
 template <typename Map>
@@ -175,9 +172,7 @@ void OperationCost::ReadDue(Map* map, Read read, uint64_t now_monotonic_ns) {
 template <typename Map>
 void OperationCost::SettleSteady(Map* map, Read read, uint64_t now_monotonic_ns) {
   for (auto& [key, followed] : *map) {
-    if (now_monotonic_ns - followed.read_ns > kReadEveryNs) {
-      ReadNow(&followed, read, now_monotonic_ns);
-    }
+    if (IsSteady(followed)) ReadNow(&followed, read, now_monotonic_ns);
   }
 }
 

@@ -2,8 +2,8 @@
 //
 // Looks are many, readings of /proc few: the time that a thread or process used since the last
 // reading is shared among the operations that the looks in between met there. Read four times a
-// second where something changes; where every look meets the same one operation, or nobody does
-// anything, the answer would be the same, and once a second is enough.
+// second where something changes; where every look meets the same operation the answer would be the
+// same, and once a second is enough.
 // Owner: the agent's thread. Bounded; a worker that does nothing costs nothing.
 #ifndef RINGSIDE_AGENT_OPERATION_COST_H_
 #define RINGSIDE_AGENT_OPERATION_COST_H_
@@ -53,7 +53,6 @@ class OperationCost {
   struct Followed {
     KeptFile file;
     std::optional<uint64_t> cpu_ns;  // as of the last reading
-    bool was_idle = false;           // between the last two readings
     uint64_t start_ticks = 0;        // of a process: tells a reused pid
     uint64_t rss_bytes = 0;
     uint64_t read_ns = 0;     // when it was read last
