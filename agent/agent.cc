@@ -283,7 +283,8 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
       log_->Warn(name(), "producer " + name() + " is quarantined: " + producer->quarantine(),
                  now_monotonic_ns);
     } else if (!producer->postponed().empty()) {
-      log_->Warn("postponed", "producer " + name() + ": " + producer->postponed(), now_monotonic_ns);
+      log_->Warn("postponed", "producer " + name() + ": " + producer->postponed(),
+                 now_monotonic_ns);
     }
     if (!changed) continue;
     observing_.Add(producer->process(), delta.totals.recorded - before.recorded);

@@ -24,8 +24,8 @@ class InFlightTally {
   // A new sample: what was open in the one before is not any more, unless it is added again.
   void BeginSample();
   // `operation`: a path. `is_stuck`: older than its limit. `looks`: that this one stands for.
-  void Add(const std::string& service, const std::string& operation, uint64_t age_ns,
-           bool is_stuck, uint64_t looks = 1);
+  void Add(const std::string& service, const std::string& operation, uint64_t age_ns, bool is_stuck,
+           uint64_t looks = 1);
 
   // The interval's series, without forgetting them.
   void Append(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const;

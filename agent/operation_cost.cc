@@ -85,8 +85,8 @@ void OperationCost::Meet(const ProducerInFlight& look, uint64_t now_monotonic_ns
   }
 }
 
-void OperationCost::Count(Followed* followed, size_t view, const OperationNameView& name,
-                          Read read, uint64_t now_monotonic_ns) {
+void OperationCost::Count(Followed* followed, size_t view, const OperationNameView& name, Read read,
+                          uint64_t now_monotonic_ns) {
   followed->last_met_ns = now_monotonic_ns;
   Weights& met = followed->met[view];
   const auto known = met.find(name);

@@ -108,8 +108,7 @@ Status Producer::SkipToPresent(uint64_t committed, bool* again) {
   }
   head.not_sampled = passed;
   head.lane_dropped = dropped;
-  head.detail_written =
-      std::accumulate(use.dropped.begin(), use.dropped.end(), passed + dropped);
+  head.detail_written = std::accumulate(use.dropped.begin(), use.dropped.end(), passed + dropped);
   baseline_->Adopt(committed);
   return Status();
 }

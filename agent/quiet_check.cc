@@ -19,9 +19,8 @@ using proto::Result;
 // A stage's path has its request's before it, unless it ended in an overflow series.
 bool IsSilent(uint32_t series, const SeriesInfo* info) {
   if (info == nullptr || series < proto::kGlobalOverflowEntries) return true;
-  return info->key.kind == proto::Kind::kCounter ||
-         (info->key.kind == proto::Kind::kDuration &&
-          info->key.path.find('/') != std::string::npos);
+  return info->key.kind == proto::Kind::kCounter || (info->key.kind == proto::Kind::kDuration &&
+                                                     info->key.path.find('/') != std::string::npos);
 }
 
 uint64_t WordOf(const std::byte* at) {

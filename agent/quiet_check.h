@@ -6,8 +6,8 @@
 // and when anything of this is not sure, the heads of all blocks are compared: every sample changes
 // its block's head (the sum, the count of zeros, an extreme or a gauge's ticks). Only what a signed
 // series adds and takes back leaves the head as it was, so those are then compared in full.
-// A change that is missed (a thread that was stopped between its cell and its ring, a sum that comes
-// round modulo 2^64) is delivered with the next one: the cells are cumulative.
+// A change that is missed (a thread that was stopped between its cell and its ring, a sum that
+// comes round modulo 2^64) is delivered with the next one: the cells are cumulative.
 #ifndef RINGSIDE_AGENT_QUIET_CHECK_H_
 #define RINGSIDE_AGENT_QUIET_CHECK_H_
 

@@ -182,8 +182,8 @@ TEST_F(InFlightTest, Malicious_AFileThatWasTruncatedIsPassedOver) {
   EXPECT_TRUE(watch_.TakeMessage()->rows.empty());
 }
 
-// Wherever an operation begins between the looks at an idle worker, on average it counts for as many
-// as it was open.
+// Wherever an operation begins between the looks at an idle worker, on average it counts for as
+// many as it was open.
 TEST_F(InFlightTest, Idle_IsLookedAtMoreRarelyAndCountsTheSame) {
   constexpr uint64_t kLook = kSecond / 20;
   Closed closed(this);

@@ -1,6 +1,5 @@
 // What an interval costs where nothing happens is little; what happens must be seen nevertheless.
 #include "agent/quiet_check.h"
-
 #include "tests/agent/agent_fixture.h"
 
 namespace ringside::agent {
