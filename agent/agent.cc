@@ -278,12 +278,13 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
     const bool was_quarantined = producer->state() == Producer::State::kQuarantined;
     ProducerDelta delta;
     const bool changed = producer->Collect(context, &delta);
-    const std::string name = proto::ToString(producer->segment().identity().uuid);
+    const auto name = [&] { return proto::ToString(producer->segment().identity().uuid); };
     if (!was_quarantined && producer->state() == Producer::State::kQuarantined) {
-      log_->Warn(name, "producer " + name + " is quarantined: " + producer->quarantine(),
+      log_->Warn(name(), "producer " + name() + " is quarantined: " + producer->quarantine(),
                  now_monotonic_ns);
     } else if (!producer->postponed().empty()) {
-      log_->Warn("postponed", "producer " + name + ": " + producer->postponed(), now_monotonic_ns);
+      log_->Warn("postponed", "producer " + name() + ": " + producer->postponed(),
+                 now_monotonic_ns);
     }
     if (!changed) continue;
     observing_.Add(producer->process(), delta.totals.recorded - before.recorded);

@@ -61,7 +61,7 @@ ProducerDelta Agent::SampleMachine(uint64_t now_monotonic_ns, uint64_t now_unix_
   }
   self.series = machine_->samples();
   SampleSelf(now_unix_ns, &self.series);
-  inflight_->AppendSeries(machine_->samples(), now_unix_ns, &self.series);
+  inflight_->AppendSeries(machine_->samples(), now_monotonic_ns, now_unix_ns, &self.series);
   observing_.Append(machine_->samples(), now_unix_ns, &self.series);
   deaths_.Append(&self.series);
   self.totals.recorded = control_->self().recorded;

@@ -39,6 +39,7 @@ struct ProducerInFlight {
   TickMapper clock;
   std::vector<OpenOperation> operations;
   std::vector<OpenRequest> requests;
+  uint32_t every = 1;    // it is looked at in one of so many rounds
   uint64_t unknown = 0;  // of series that are not known yet: begun since the last close
 
   bool empty() const { return operations.empty() && requests.empty(); }

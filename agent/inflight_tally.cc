@@ -23,14 +23,14 @@ void InFlightTally::BeginSample() {
 }
 
 void InFlightTally::Add(const std::string& service, const std::string& operation, uint64_t age_ns,
-                        bool is_stuck) {
-  auto entry = entries_.find({service, operation});
+                        bool is_stuck, uint64_t looks) {
+  auto entry = entries_.find(OperationNameView{service, operation});
   if (entry == entries_.end()) {
     const bool is_full = entries_.size() >= kMostOperations;
     entry = is_full ? entries_.try_emplace({"", std::string(proto::kGlobalOverflowPath)}).first
                     : entries_.try_emplace({service, operation}).first;
   }
-  ++entry->second.samples;
+  entry->second.samples += looks;
   ++entry->second.open;
   entry->second.stuck += is_stuck ? 1 : 0;
   entry->second.oldest_ns = std::max(entry->second.oldest_ns, age_ns);

@@ -9,9 +9,9 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "agent/operation_name.h"
 #include "proto/batch.h"
 
 namespace ringside::agent {
@@ -23,9 +23,9 @@ class InFlightTally {
 
   // A new sample: what was open in the one before is not any more, unless it is added again.
   void BeginSample();
-  // `operation`: a path. `is_stuck`: older than its limit.
-  void Add(const std::string& service, const std::string& operation, uint64_t age_ns,
-           bool is_stuck);
+  // `operation`: a path. `is_stuck`: older than its limit. `looks`: that this one stands for.
+  void Add(const std::string& service, const std::string& operation, uint64_t age_ns, bool is_stuck,
+           uint64_t looks = 1);
 
   // The interval's series, without forgetting them.
   void Append(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const;
@@ -40,7 +40,7 @@ class InFlightTally {
     uint64_t stuck = 0;
     uint64_t oldest_ns = 0;
   };
-  std::map<std::pair<std::string, std::string>, Entry> entries_;  // service, operation
+  std::map<OperationName, Entry, OperationNameLess> entries_;
 };
 
 }  // namespace ringside::agent

@@ -14,14 +14,8 @@ int InFlightWatch::DoWork(const std::vector<Producer*>& producers, bool wants_me
   // On schedule, whatever the rounds' own grain; after a pause from now on.
   next_sample_ns_ += interval_ns_;
   if (next_sample_ns_ <= now_monotonic_ns) next_sample_ns_ = now_monotonic_ns + interval_ns_;
-  size_t used = 0;
-  for (const Producer* producer : producers) {
-    if (!producer->may_run()) continue;
-    if (used == samples_.size()) samples_.emplace_back();
-    sampler_.Sample(*producer, now_monotonic_ns, now_unix_ns, &samples_[used]);
-    if (!samples_[used].empty()) ++used;
-  }
-  samples_.resize(used);
+  Look(producers, now_monotonic_ns, now_unix_ns);
+  const size_t used = samples_.size();
   Tally(now_monotonic_ns);
   cost_.AddLook(samples_, now_monotonic_ns);
   gpu_.AddLook(samples_);
@@ -33,26 +27,54 @@ int InFlightWatch::DoWork(const std::vector<Producer*>& producers, bool wants_me
   return static_cast<int>(used);
 }
 
+void InFlightWatch::Look(const std::vector<Producer*>& producers, uint64_t now_monotonic_ns,
+                         uint64_t now_unix_ns) {
+  size_t used = 0;
+  size_t turn = ++round_;
+  for (Producer* const producer : producers) {
+    ++turn;  // not all of the idle in the same round
+    if (!producer->may_run()) continue;
+    const bool is_idle = producer->idle_looks() >= kIdleAfterLooks;
+    if (is_idle && turn % kIdleEvery != 0) continue;
+    if (used == samples_.size()) samples_.emplace_back();
+    ProducerInFlight& sample = samples_[used];
+    sampler_.Sample(*producer, now_monotonic_ns, now_unix_ns, &sample);
+    sample.every = is_idle ? kIdleEvery : 1;
+    producer->NoteLook(!sample.empty() || sample.unknown > 0);
+    if (!sample.empty()) ++used;
+  }
+  samples_.resize(used);
+}
+
+// How many looks a meeting counts for, so that passing over the idle changes no mean. From here on
+// every round looks, so what has been open for some rounds already counts for fewer: summed over
+// the rounds that it could have been met in, each operation counts as often as it was open.
+uint64_t InFlightWatch::LooksFor(const ProducerInFlight& sample, uint64_t age_ns) const {
+  return sample.every - std::min<uint64_t>(sample.every - 1, age_ns / interval_ns_);
+}
+
 void InFlightWatch::Tally(uint64_t now_monotonic_ns) {
   tally_.BeginSample();
-  const auto add = [&](const std::string& service, const std::string& path, uint64_t age_ns) {
-    tally_.Add(service, path, age_ns, IsStuck(path, age_ns, now_monotonic_ns));
-  };
   for (const ProducerInFlight& sample : samples_) {
     const std::string& service = sample.producer->segment().identity().service;
+    const auto add = [&](const std::string& path, uint64_t age_ns) {
+      tally_.Add(service, path, age_ns, IsStuck(path, age_ns, now_monotonic_ns),
+                 LooksFor(sample, age_ns));
+    };
     for (const OpenOperation& operation : sample.operations) {
-      add(service, operation.series->key.path, operation.age_ns);
+      add(operation.series->key.path, operation.age_ns);
     }
     for (const OpenRequest& request : sample.requests) {
-      add(service, request.series->key.path, request.age_ns);
-      if (request.stage == nullptr) continue;
-      add(service, request.stage->key.path, request.stage_age_ns);
+      add(request.series->key.path, request.age_ns);
+      if (request.stage != nullptr) add(request.stage->key.path, request.stage_age_ns);
     }
   }
 }
 
 void InFlightWatch::AppendSeries(const std::vector<proto::SeriesDelta>& machine,
-                                 uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out) const {
+                                 uint64_t now_monotonic_ns, uint64_t now_unix_ns,
+                                 std::vector<proto::SeriesDelta>* out) {
+  cost_.Settle(now_monotonic_ns);
   tally_.Append(now_unix_ns, out);
   cost_.Append(now_unix_ns, out);
   gpu_.Append(machine, now_unix_ns, out);

@@ -29,6 +29,10 @@ class InFlightWatch {
   // What the aggregator said about an operation is believed for so long without news.
   static constexpr uint64_t kLimitLifeNs = 600ull * 1000000000;
 
+  // Who was in the middle of nothing at so many looks in a row is passed over by most of the next.
+  static constexpr uint32_t kIdleAfterLooks = 20;
+  static constexpr uint32_t kIdleEvery = 4;
+
   // `interval_ns` 0: never looks.
   explicit InFlightWatch(uint64_t interval_ns) : interval_ns_(interval_ns) {}
 
@@ -48,8 +52,8 @@ class InFlightWatch {
   }
   // The open interval's series; they stay until they are committed. `machine`: its samples of
   // processes and GPUs.
-  void AppendSeries(const std::vector<proto::SeriesDelta>& machine, uint64_t now_unix_ns,
-                    std::vector<proto::SeriesDelta>* out) const;
+  void AppendSeries(const std::vector<proto::SeriesDelta>& machine, uint64_t now_monotonic_ns,
+                    uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* out);
   void Committed();
 
  private:
@@ -58,13 +62,17 @@ class InFlightWatch {
     uint64_t until_ns = 0;
   };
 
+  void Look(const std::vector<Producer*>& producers, uint64_t now_monotonic_ns,
+            uint64_t now_unix_ns);
   void Tally(uint64_t now_monotonic_ns);
+  uint64_t LooksFor(const ProducerInFlight& sample, uint64_t age_ns) const;
   bool IsStuck(const std::string& path, uint64_t age_ns, uint64_t now_monotonic_ns) const;
   proto::InFlight MakeMessage(uint64_t now_unix_ns);
 
   const uint64_t interval_ns_;
   uint64_t next_sample_ns_ = 0;
   uint64_t next_message_ns_ = 0;
+  size_t round_ = 0;
   InFlightSampler sampler_;
   ThreadEvidence evidence_;
   std::vector<ProducerInFlight> samples_;  // of this round, of those that do something

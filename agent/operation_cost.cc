@@ -1,7 +1,7 @@
 #include "agent/operation_cost.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <iterator>
 
 #include <unistd.h>
 
@@ -38,9 +38,16 @@ OperationCost::OperationCost(std::string proc)
 
 void OperationCost::AddLook(const std::vector<ProducerInFlight>& looks, uint64_t now_monotonic_ns) {
   for (const ProducerInFlight& look : looks) Meet(look, now_monotonic_ns);
+  ++rounds_;
   if (now_monotonic_ns < next_read_ns_) return;
   next_read_ns_ = now_monotonic_ns + kReadEveryNs;
-  ReadAll(now_monotonic_ns);
+  ReadDue(&threads_, &OperationCost::ReadThread, now_monotonic_ns);
+  ReadDue(&processes_, &OperationCost::ReadProcess, now_monotonic_ns);
+}
+
+void OperationCost::Settle(uint64_t now_monotonic_ns) {
+  SettleSteady(&threads_, &OperationCost::ReadThread, now_monotonic_ns);
+  SettleSteady(&processes_, &OperationCost::ReadProcess, now_monotonic_ns);
 }
 
 void OperationCost::Meet(const ProducerInFlight& look, uint64_t now_monotonic_ns) {
@@ -50,47 +57,72 @@ void OperationCost::Meet(const ProducerInFlight& look, uint64_t now_monotonic_ns
   const SegmentIdentity& identity = look.producer->segment().identity();
   const auto [place, is_new] = processes_.try_emplace(pid);
   Followed& process = place->second;
-  // From the first look on.
-  if (is_new) ReadProcess(pid, &process);
-  process.last_met_ns = now_monotonic_ns;
+  if (is_new) {
+    process.file = KeptFile(proc_ + "/" + std::to_string(pid) + "/stat");
+    ReadNow(&process, &OperationCost::ReadProcess, now_monotonic_ns);  // from the first look on
+  }
+  const auto count = [&](size_t view, const std::string& path) {
+    Count(&process, view, {identity.service, path}, &OperationCost::ReadProcess, now_monotonic_ns);
+  };
   const bool is_ours = identity.pid_namespace == 0 || identity.pid_namespace == own_namespace_;
   for (const OpenOperation& operation : look.operations) {
-    const Operation name{identity.service, operation.series->key.path};
-    ++process.met[kOperations][name];
+    count(kOperations, operation.series->key.path);
     const std::pair<uint64_t, uint64_t> key{pid, operation.tid};
     if (!is_ours || operation.tid == 0) continue;
     if (threads_.size() >= kMostThreads && threads_.count(key) == 0) continue;
     const auto [thread, is_first] = threads_.try_emplace(key);
-    if (is_first) ReadThread(pid, operation.tid, &thread->second);
-    thread->second.last_met_ns = now_monotonic_ns;
-    ++thread->second.met[kOperations][name];
+    if (is_first) {
+      thread->second.file = KeptFile(proc_ + "/" + std::to_string(pid) + "/task/" +
+                                     std::to_string(operation.tid) + "/schedstat");
+      ReadNow(&thread->second, &OperationCost::ReadThread, now_monotonic_ns);
+    }
+    Count(&thread->second, kOperations, {identity.service, operation.series->key.path},
+          &OperationCost::ReadThread, now_monotonic_ns);
   }
   for (const OpenRequest& request : look.requests) {
-    ++process.met[kRequests][{identity.service, request.series->key.path}];
-    if (request.stage == nullptr) continue;
-    ++process.met[kStages][{identity.service, request.stage->key.path}];
+    count(kRequests, request.series->key.path);
+    if (request.stage != nullptr) count(kStages, request.stage->key.path);
   }
 }
 
-// Nanoseconds on a CPU, the first number.
-void OperationCost::ReadThread(uint64_t pid, uint64_t tid, Followed* thread) {
-  const std::string text = ReadProcFile(proc_ + "/" + std::to_string(pid) + "/task/" +
-                                        std::to_string(tid) + "/schedstat");
-  if (text.empty()) {
-    thread->cpu_ns.reset();
+void OperationCost::Count(Followed* followed, size_t view, const OperationNameView& name, Read read,
+                          uint64_t now_monotonic_ns) {
+  followed->last_met_ns = now_monotonic_ns;
+  Weights& met = followed->met[view];
+  const auto known = met.find(name);
+  if (known != met.end()) {
+    ++known->second;
     return;
   }
-  const uint64_t now = std::strtoull(text.c_str(), nullptr, 10);
-  if (thread->cpu_ns.has_value() && now >= *thread->cpu_ns) {
-    Share(thread->met[kOperations], now - *thread->cpu_ns, &Cost::cpu_ns);
+  // What was steady until now is over, and what it used is its own.
+  if (!met.empty() && now_monotonic_ns - followed->read_ns > kReadEveryNs) {
+    ReadNow(followed, read, now_monotonic_ns);
+  }
+  met.emplace(Owned(name), 1);
+}
+
+void OperationCost::ReadNow(Followed* followed, Read read, uint64_t now_monotonic_ns) {
+  (this->*read)(followed);
+  followed->read_ns = now_monotonic_ns;
+  followed->read_round = rounds_;
+  for (Weights& met : followed->met) met.clear();
+}
+
+// Nanoseconds on a CPU, the first number.
+void OperationCost::ReadThread(Followed* thread) {
+  char buffer[128];
+  const std::optional<uint64_t> now = LeadingNumber(thread->file.Read(buffer, sizeof buffer));
+  if (now.has_value() && thread->cpu_ns.has_value() && *now >= *thread->cpu_ns) {
+    Share(thread->met[kOperations], *now - *thread->cpu_ns, &Cost::cpu_ns);
   }
   thread->cpu_ns = now;
 }
 
-void OperationCost::ReadProcess(uint64_t pid, Followed* process) {
+void OperationCost::ReadProcess(Followed* process) {
   static const auto kPageBytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  char buffer[4096];
   const std::optional<ProcessStat> stat =
-      ParseProcessStat(ReadProcFile(proc_ + "/" + std::to_string(pid) + "/stat"));
+      ParseProcessStat(process->file.Read(buffer, sizeof buffer));
   if (!stat.has_value()) {
     process->cpu_ns.reset();
     return;
@@ -115,26 +147,36 @@ void OperationCost::ReadProcess(uint64_t pid, Followed* process) {
   process->rss_bytes = rss;
 }
 
-void OperationCost::ReadAll(uint64_t now_monotonic_ns) {
-  const auto is_over = [&](const Followed& followed) {
-    return now_monotonic_ns - followed.last_met_ns > kFollowNs;
-  };
-  const auto forget_looks = [](Followed* followed) {
-    for (Weights& met : followed->met) met.clear();
-  };
-  for (auto it = threads_.begin(); it != threads_.end();) {
-    ReadThread(it->first.first, it->first.second, &it->second);
-    forget_looks(&it->second);
-    it = is_over(it->second) ? threads_.erase(it) : std::next(it);
+// Every look since the last reading met one and the same operation, in each view that met any.
+bool OperationCost::IsSteady(const Followed& followed) const {
+  bool any = false;
+  for (const Weights& met : followed.met) {
+    if (met.empty()) continue;
+    if (met.size() > 1 || met.begin()->second < rounds_ - followed.read_round) return false;
+    any = true;
   }
-  for (auto it = processes_.begin(); it != processes_.end();) {
-    ReadProcess(it->first, &it->second);
-    forget_looks(&it->second);
-    it = is_over(it->second) ? processes_.erase(it) : std::next(it);
+  return any;
+}
+
+template <typename Map>
+void OperationCost::ReadDue(Map* map, Read read, uint64_t now_monotonic_ns) {
+  for (auto it = map->begin(); it != map->end();) {
+    Followed& followed = it->second;
+    if (now_monotonic_ns - followed.read_ns >= kSteadyReadEveryNs || !IsSteady(followed)) {
+      ReadNow(&followed, read, now_monotonic_ns);
+    }
+    it = now_monotonic_ns - followed.last_met_ns > kFollowNs ? map->erase(it) : std::next(it);
   }
 }
 
-OperationCost::Cost* OperationCost::CostOf(const Operation& operation) {
+template <typename Map>
+void OperationCost::SettleSteady(Map* map, Read read, uint64_t now_monotonic_ns) {
+  for (auto& [key, followed] : *map) {
+    if (IsSteady(followed)) ReadNow(&followed, read, now_monotonic_ns);
+  }
+}
+
+OperationCost::Cost* OperationCost::CostOf(const OperationName& operation) {
   const auto found = costs_.find(operation);
   if (found != costs_.end()) return &found->second;
   return costs_.size() < kMostOperations ? &costs_[operation] : nullptr;

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
+#include "agent/proc_file.h"
 #include "agent/sampler.h"
 
 namespace ringside::agent {
@@ -23,23 +26,23 @@ struct Found {
 
 }  // namespace
 
-void OperationGpu::Meet(const std::string& pid, const std::string& service,
-                        const std::string& path) {
-  if (count_ >= kMostOperations) return;
-  count_ += met_[pid].emplace(service, path).second ? 1 : 0;
+void OperationGpu::Meet(const OperationNameView& name, Operations* operations) {
+  if (count_ >= kMostOperations || operations->find(name) != operations->end()) return;
+  operations->insert(Owned(name));
+  ++count_;
 }
 
 void OperationGpu::AddLook(const std::vector<ProducerInFlight>& looks) {
   for (const ProducerInFlight& look : looks) {
     if (look.producer->process() == 0) continue;
-    const std::string pid = std::to_string(look.producer->process());
+    Operations* const operations = &met_[look.producer->process()];
     const std::string& service = look.producer->segment().identity().service;
     for (const OpenOperation& operation : look.operations) {
-      Meet(pid, service, operation.series->key.path);
+      Meet({service, operation.series->key.path}, operations);
     }
     for (const OpenRequest& request : look.requests) {
-      Meet(pid, service, request.series->key.path);
-      if (request.stage != nullptr) Meet(pid, service, request.stage->key.path);
+      Meet({service, request.series->key.path}, operations);
+      if (request.stage != nullptr) Meet({service, request.stage->key.path}, operations);
     }
   }
 }
@@ -56,13 +59,13 @@ void OperationGpu::Append(const std::vector<proto::SeriesDelta>& machine, uint64
   for (const proto::SeriesDelta& series : machine) {
     if (series.key.path == "gpu.utilization") loads[LabelOf(series, "gpu")].Merge(series.delta);
   }
-  std::map<std::pair<Operation, std::string>, Found> found;  // by operation and GPU
+  std::map<std::pair<OperationName, std::string>, Found> found;  // by operation and GPU
   for (const proto::SeriesDelta& series : machine) {
     if (series.key.path != "process.gpu.memory") continue;
-    const auto met = met_.find(LabelOf(series, "pid"));
+    const auto met = met_.find(LeadingNumber(LabelOf(series, "pid")).value_or(0));
     if (met == met_.end()) continue;
     const std::string gpu = LabelOf(series, "gpu");
-    for (const Operation& operation : met->second) {
+    for (const OperationName& operation : met->second) {
       Found& one = found[{operation, gpu}];
       one.memory = std::max(one.memory, series.delta.last);
       if (const auto load = loads.find(gpu); load != loads.end()) one.load = load->second;

@@ -9,11 +9,10 @@
 #include <cstdint>
 #include <map>
 #include <set>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "agent/inflight_sample.h"
+#include "agent/operation_name.h"
 #include "proto/batch.h"
 
 namespace ringside::agent {
@@ -30,11 +29,11 @@ class OperationGpu {
   void Clear();
 
  private:
-  using Operation = std::pair<std::string, std::string>;  // service, path
+  using Operations = std::set<OperationName, OperationNameLess>;
 
-  void Meet(const std::string& pid, const std::string& service, const std::string& path);
+  void Meet(const OperationNameView& name, Operations* operations);
 
-  std::map<std::string, std::set<Operation>> met_;  // by pid, as labels have it
+  std::map<uint64_t, Operations> met_;  // by pid
   size_t count_ = 0;
 };
 

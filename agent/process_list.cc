@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <sys/stat.h>
-
 #include "agent/producer_set.h"
 
 namespace ringside::agent {
@@ -19,8 +17,7 @@ ProcessList ListProcesses(ProducerSet* producers) {
     process.instance = InstanceOf(identity.pid, identity.uuid);
     process.claimed_pid = identity.pid;
     process.claimed_namespace = identity.pid_namespace;
-    struct stat info {};
-    if (fstat(producer->segment().fd(), &info) == 0) process.uid = info.st_uid;
+    process.uid = producer->segment().owner();
     list.push_back(std::move(process));
   }
   return list;

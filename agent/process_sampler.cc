@@ -67,16 +67,20 @@ void ProcessSampler::Sample(const SampleContext& context, std::vector<proto::Ser
     const std::string pid = std::to_string(pids[i]);
     Visit visit{
         context, process, proc_ + "/" + pid, {{"pid", pid}, {"service", process.service}}, out};
-    const auto stat = ParseProcessStat(ReadProcFile(visit.directory + "/stat", 4096));
+    const auto before = seen_.find(pids[i]);
+    KeptFile file = before != seen_.end() ? std::move(before->second.stat)
+                                          : KeptFile(visit.directory + "/stat");
+    char text[4096];
+    const auto stat = ParseProcessStat(file.Read(text, sizeof text));
     if (!stat) continue;
     Seen& seen = all_seen[pids[i]];
-    auto before = seen_.find(pids[i]);
     const bool is_known = before != seen_.end() && before->second.start_ticks == stat->start_ticks;
     if (is_known) {
       seen = std::move(before->second);
     } else {
       seen.next_pss_ns = now + pss_ns / kPssSlots * (pids[i] % kPssSlots);
     }
+    seen.stat = std::move(file);
     SampleStat(visit, *stat, is_known, &seen);
     if (detail_ns != 0 && now >= seen.next_detail_ns) {
       seen.next_detail_ns = now + detail_ns;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/cgroup_sampler.h"
+#include "agent/kept_file.h"
 #include "agent/process_files.h"
 #include "agent/process_finder.h"
 #include "agent/sampler.h"
@@ -45,6 +46,7 @@ class ProcessSampler : public Sampler {
     int64_t major_faults = 0;
   };
   struct Seen {
+    KeptFile stat;
     uint64_t start_ticks = 0;  // tells a reused pid
     Totals totals;
     bool has_switches = false;

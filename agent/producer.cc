@@ -32,105 +32,6 @@ std::string InstanceOf(uint64_t pid, const proto::Uuid& uuid) {
   return std::to_string(pid) + "-" + proto::ToString(uuid).substr(0, 8);
 }
 
-Producer::Producer(std::unique_ptr<SegmentFile> segment, std::unique_ptr<BaselineFile> baseline)
-    : segment_(std::move(segment)),
-      baseline_(std::move(baseline)),
-      liveness_(baseline_->valid().head->holder_pid),
-      drain_(*segment_, table_) {}
-
-Result<std::unique_ptr<Producer>> Producer::Attach(std::unique_ptr<SegmentFile> segment,
-                                                   int agent_directory_fd, uint64_t committed,
-                                                   bool* again) {
-  bool ignored = false;
-  bool& is_ours = again != nullptr ? *again : ignored;
-  is_ours = false;
-  const proto::Uuid uuid = segment->identity().uuid;
-  const proto::Geometry geometry = segment->geometry();
-  Result<uint64_t> control = segment->LoadControl();
-  if (!control) return control.status();
-  // The agent opens interval 1 when it has met a segment: at 0 nobody has read it yet.
-  const bool is_known = (*control & proto::kControlIntervalMask) != 0;
-  Result<std::unique_ptr<BaselineFile>> baseline =
-      BaselineFile::Open(agent_directory_fd, uuid, committed);
-  const bool has_baseline = baseline.ok();
-  if (has_baseline && !(*baseline)->Matches(geometry)) {
-    return Status::Error("the segment's shape is not the one that its baseline was made for");
-  }
-  if (!has_baseline) {
-    baseline = BaselineFile::Create(agent_directory_fd, uuid, geometry, committed);
-    is_ours = !baseline.ok();
-    if (!baseline) return baseline.status();
-  }
-  std::unique_ptr<Producer> producer(new Producer(std::move(segment), std::move(*baseline)));
-  if (!has_baseline) {
-    if (is_known) {
-      if (Status s = producer->SkipToPresent(committed, &is_ours); !s) return s;
-    }
-    const Status published = producer->baseline_->Publish();
-    is_ours = !published;
-    if (!published) return published;
-    FailPoint("attach.baseline");
-  }
-  if (!is_known) {
-    if (Status s = producer->segment_->AdvanceInterval(); !s) return s;
-    FailPoint("attach.met");
-  }
-  if ((*control & proto::kControlRetired) != 0) producer->state_ = State::kRetiring;
-  if ((producer->baseline_->valid().head->flags & kFinal) != 0) {
-    producer->state_ = State::kFinal;
-    producer->done_ = true;
-  }
-  // A bad one is named, and goes when its process is dead, like any other.
-  if (Status s = producer->BeginDrain(); !s) producer->early_error_ = s.message();
-  producer->PublishTails();
-  producer->exit_.FollowHolder(producer->segment_->fd());  // it may end before the first close
-  return producer;
-}
-
-Status Producer::BeginDrain() {
-  SegmentUse use;
-  if (Status s = ReadLanes(&use); !s) return s;
-  const SlotImage& valid = baseline_->valid();
-  return drain_.Begin(valid.cursors, valid.head->lanes_used, lanes_.get(), use.lanes_used);
-}
-
-// A segment that was read before, by an agent whose notes are gone: what it holds now may have
-// been delivered or not. It is not counted again, and the gap is said to be lost.
-Status Producer::SkipToPresent(uint64_t committed, bool* again) {
-  SegmentUse use;
-  if (Status s = ReadLanes(&use); !s) return s;
-  Result<uint64_t> control = segment_->LoadControl();
-  if (!control) return control.status();
-  const Status room = baseline_->Reserve(use.lanes_used, use.series_count, use.pool_used);
-  *again = !room;
-  if (!room) return room;
-  const SlotImage& idle = baseline_->idle();
-  if (Status s = TakeSnapshot(*segment_, use, baseline_->valid(), idle); !s) return s;
-  if (Status s = table_.Refresh(*segment_, use.series_count); !s) return s;
-  Result<uint64_t> count = CountSamples(idle, table_);
-  if (!count) return count.status();
-  BaselineSlot& head = *idle.head;
-  head.lost_baseline = *count;
-  head.interval_tag = (*control & proto::kControlIntervalMask) + 1;
-  uint64_t passed = 0;
-  uint64_t dropped = 0;
-  for (uint32_t lane = 0; lane < use.lanes_used; ++lane) {
-    const proto::Lane& copy = lanes_[lane];
-    LaneCursor& cursor = idle.cursors[lane];
-    cursor.timing_records = copy.timing_head.load(std::memory_order_relaxed);
-    cursor.request_bytes = copy.request_head.load(std::memory_order_relaxed);
-    cursor.requests = copy.request_records.load(std::memory_order_relaxed);
-    passed += cursor.timing_records + cursor.requests;
-    dropped += copy.timing_dropped.load(std::memory_order_relaxed) +
-               copy.request_dropped.load(std::memory_order_relaxed);
-  }
-  head.not_sampled = passed;
-  head.lane_dropped = dropped;
-  head.detail_written = passed + dropped + Sum(use.dropped);
-  baseline_->Adopt(committed);
-  return Status();
-}
-
 ProducerTotals Producer::totals() const { return TotalsOf(*baseline_->valid().head); }
 
 bool Producer::Collect(const CloseContext& context, ProducerDelta* delta) {
@@ -331,7 +232,7 @@ Status Producer::Compute(const CloseContext& context, const SegmentUse& use, boo
   if (last) {
     if (Status s = Fold(use, clock, &detail, delta); !s) return s;
   }
-  WriteTotals(use, detail, context.drop_detail, delta);
+  WriteTotals(use, detail, context.drop_detail);
   if (!context.drop_detail) {
     delta->requests = std::move(detail.requests);
     delta->timings = std::move(detail.timings);
@@ -371,8 +272,7 @@ Status Producer::Fold(const SegmentUse& use, const TickMapper& clock, Detail* de
   return Status();
 }
 
-void Producer::WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail,
-                           ProducerDelta* delta) {
+void Producer::WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail) {
   BaselineSlot& head = *baseline_->idle().head;
   const BaselineSlot& before = *baseline_->valid().head;
   const uint64_t rows = detail.requests.size() + detail.timings.size();
@@ -382,47 +282,6 @@ void Producer::WriteTotals(const SegmentUse& use, const Detail& detail, bool dro
   head.corrupt = before.corrupt + detail.corrupt;
   head.lane_dropped = detail.ring_full;
   head.detail_written = detail.offered + Sum(use.dropped) + head.aborted_rows;
-  (void)delta;
-}
-
-void Producer::Tag(uint64_t position) {
-  if (in_commit_) baseline_->Tag(position);
-}
-
-void Producer::Untag() {
-  if (in_commit_) {
-    baseline_->Untag();
-    drain_.RolledBack();
-  }
-  in_commit_ = false;
-  last_ = false;
-}
-
-void Producer::Flip() {
-  if (in_commit_) {
-    baseline_->Flip();
-    quiet_.Forget();
-    const SlotImage& valid = baseline_->valid();
-    drain_.Committed(valid.cursors, valid.head->lanes_used);
-  }
-  if (state_ == State::kQuarantined) quarantine_reported_ = true;
-}
-
-void Producer::PublishTails() {
-  for (uint32_t lane = 0; lane < drain_.lanes(); ++lane) {
-    const LaneCursor& cursor = drain_.cursor(lane);
-    // A truncated file: the next collect will find out and say so.
-    if (!segment_->PublishTails(lane, cursor.timing_records, cursor.request_bytes)) break;
-  }
-  // Only now: the next interval's slot is that of the one before this, and what came late into it
-  // is in the copy that was just committed (tests/model/extremes.pml).
-  if (in_commit_ && !last_) (void)segment_->AdvanceInterval();
-  if (last_) {
-    if (state_ != State::kQuarantined) state_ = State::kFinal;
-    done_ = true;
-  }
-  in_commit_ = false;
-  last_ = false;
 }
 
 }  // namespace ringside::agent

@@ -3,6 +3,7 @@
 //   attach -> live -> retiring -> final -> (removed)          any state -> quarantined
 //
 // Owner: the agent's thread. A producer that does what no probe does is quarantined: it alone.
+// producer_attach.cc is how it begins, producer.cc an interval, producer_commit.cc what follows.
 #ifndef RINGSIDE_AGENT_PRODUCER_H_
 #define RINGSIDE_AGENT_PRODUCER_H_
 
@@ -61,6 +62,9 @@ class Producer {
   bool may_run() const { return state_ == State::kLive && verdict_ != Liveness::Verdict::kDead; }
   // As of the last close.
   const SeriesTable& table() const { return table_; }
+  // How many looks in a row found it in the middle of nothing.
+  uint32_t idle_looks() const { return idle_looks_; }
+  void NoteLook(bool met_something) { idle_looks_ = met_something ? 0 : idle_looks_ + 1; }
   TickMapper ClockAt(uint64_t now_monotonic_ns, uint64_t now_unix_ns) const;
   proto::ProducerTotals totals() const;
 
@@ -96,8 +100,7 @@ class Producer {
   proto::Status DrainLanes(const DetailBudget& budget, const TickMapper& clock);
   proto::Status Fold(const SegmentUse& use, const TickMapper& clock, Detail* detail,
                      proto::ProducerDelta* delta);
-  void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail,
-                   proto::ProducerDelta* delta);
+  void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail);
   bool CollectQuarantined(const CloseContext& context, proto::ProducerDelta* delta);
   void Identify(proto::ProducerDelta* delta) const;
 
@@ -121,6 +124,7 @@ class Producer {
   bool last_ = false;       // that commit is its last
   bool done_ = false;
   bool is_busy_ = false;
+  uint32_t idle_looks_ = 0;
   std::string early_error_;  // what the next collect quarantines it for
   uint64_t retired_monotonic_ns_ = 0;
   uint64_t died_unix_ns_ = 0;

@@ -45,6 +45,7 @@ int ProducerSet::Rescan(uint64_t committed, std::vector<std::string>* notes) {
     if (!ParseName(name, &uuid) || !IsWanted(name)) continue;
     Attach(name, uuid, committed, notes);
   }
+  List();
   for (auto it = refused_.begin(); it != refused_.end();) {
     it = InodeOf(it->first) == 0 ? refused_.erase(it) : std::next(it);
   }
@@ -87,17 +88,15 @@ void ProducerSet::Refuse(const std::string& name, const proto::Uuid& uuid, std::
   refusal = {inode, uuid, std::move(reason), again, refusal.reported && !is_news};
 }
 
-std::vector<Producer*> ProducerSet::All() {
-  std::vector<Producer*> all;
-  all.reserve(producers_.size());
-  for (const auto& [name, producer] : producers_) all.push_back(producer.get());
-  return all;
+void ProducerSet::List() {
+  all_.clear();
+  for (const auto& [name, producer] : producers_) all_.push_back(producer.get());
 }
 
 bool ProducerSet::DrainEarly(const DetailBudget& budget, bool all, uint64_t now_monotonic_ns,
                              uint64_t now_unix_ns) {
   bool any_busy = false;
-  for (auto& [name, producer] : producers_) {
+  for (Producer* const producer : all_) {
     if (all || producer->IsBusy()) producer->DrainEarly(budget, now_monotonic_ns, now_unix_ns);
     any_busy = any_busy || producer->IsBusy();
   }
@@ -143,6 +142,7 @@ int ProducerSet::RemoveDone() {
     it = producers_.erase(it);
     ++count;
   }
+  if (count > 0) List();
   removed_ += static_cast<uint64_t>(count);
   return count;
 }

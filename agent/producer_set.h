@@ -23,7 +23,7 @@ class ProducerSet {
 
   // Attaches what is new. Returns how many. Lines worth a log go to `notes`.
   int Rescan(uint64_t committed, std::vector<std::string>* notes);
-  std::vector<Producer*> All();
+  const std::vector<Producer*>& All() const { return all_; }
   // Between two closes: the rings that would fill up before the next one. Without `all` only of
   // producers that were busy lately. True: some are.
   bool DrainEarly(const DetailBudget& budget, bool all, uint64_t now_monotonic_ns,
@@ -57,12 +57,14 @@ class ProducerSet {
               std::vector<std::string>* notes);
   void Refuse(const std::string& name, const proto::Uuid& uuid, std::string reason, bool again,
               std::vector<std::string>* notes);
+  void List();
   ino_t InodeOf(const std::string& name) const;
 
   int directory_fd_;
   int agent_directory_fd_;
   OwnerRule owners_;
   std::map<std::string, std::unique_ptr<Producer>> producers_;  // by file name
+  std::vector<Producer*> all_;  // the same, for those who look many times a second
   std::map<std::string, Refusal> refused_;
   uint64_t wrong_version_ = 0;
   uint64_t removed_ = 0;

@@ -1,10 +1,13 @@
-// Whether a producer did nothing since its last commit, at a cost of two cache lines for each of
-// its series and lanes.
+// Whether a producer did nothing since its last commit, at little cost.
 //
-// Every sample changes the head of its block: the sum, the count of zeros, an extreme or a gauge's
-// ticks. Only what a signed series adds and takes back leaves the head as it was, so those are
-// compared in full. Should a change ever be missed (a sum that comes round modulo 2^64), it is
-// delivered with the next one: the cells are cumulative.
+// Every record of an operation, value or gauge also moves a ring or a count of what was dropped,
+// after its cells: where all lanes stand still, so do those series. What leaves no such trace -
+// counters, and stages - is compared by one cache line for each block. Once in kWholeEvery checks,
+// and when anything of this is not sure, the heads of all blocks are compared: every sample changes
+// its block's head (the sum, the count of zeros, an extreme or a gauge's ticks). Only what a signed
+// series adds and takes back leaves the head as it was, so those are then compared in full.
+// A change that is missed (a thread that was stopped between its cell and its ring, a sum that
+// comes round modulo 2^64) is delivered with the next one: the cells are cumulative.
 #ifndef RINGSIDE_AGENT_QUIET_CHECK_H_
 #define RINGSIDE_AGENT_QUIET_CHECK_H_
 
@@ -21,7 +24,13 @@ namespace ringside::agent {
 
 class QuietCheck {
  public:
-  // Whether the statistics are what the valid slot holds. The lists are made when first asked for.
+  static constexpr uint32_t kWholeEvery = 10;
+
+  // `turn`: any number; producers of different numbers are compared in whole at different times.
+  explicit QuietCheck(uint32_t turn) : checks_(turn % kWholeEvery) {}
+
+  // Whether the statistics are what the valid slot holds. The caller has found that all rings and
+  // counts of lanes are as they were when that was copied. The lists are made when first asked for.
   proto::Result<bool> IsQuiet(const SegmentFile& segment, const SegmentUse& use,
                               const SeriesTable& table, const SlotImage& valid);
   // The valid slot is another one.
@@ -34,11 +43,21 @@ class QuietCheck {
     bool is_real;  // else it may be a hole, which reading it would fill
   };
 
+  proto::Result<bool> IsSilent(const SegmentFile& segment) const;
+  proto::Result<bool> IsSame(const SegmentFile& segment, const SegmentUse& use,
+                             const SlotImage& valid) const;
   void Make(const proto::Geometry& geometry, const SeriesTable& table, const SlotImage& valid);
+  void AddSilent(const proto::Geometry& geometry, const SlotImage& valid, uint32_t lane,
+                 uint32_t series);
   void AddBlock(const proto::Geometry& geometry, const SeriesInfo& info, const SlotImage& valid,
                 uint64_t at);
 
+  uint32_t checks_;
   bool is_made_ = false;
+  // Of series whose samples no lane's ring shows:
+  std::vector<CountMark> silent_;
+  std::vector<uint64_t> absent_;  // their places in the directory that name no block, in the file
+  // Of all series:
   std::vector<BlockMark> marks_;
   std::vector<Range> ranges_;  // compared byte by byte
 };

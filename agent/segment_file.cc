@@ -85,6 +85,7 @@ std::unique_ptr<SegmentFile> SegmentFile::OpenFor(const OwnerRule* owners, int d
   if (!reason.empty()) return fail(Refusal::kRefused, std::move(reason));
   file->device_ = info.st_dev;
   file->inode_ = info.st_ino;
+  file->owner_ = info.st_uid;
   file->bytes_ = static_cast<uint64_t>(info.st_size);
   Result<Mapping> whole = Mapping::Map(file->fd_.get(), 0, file->bytes_, PROT_READ);
   if (!whole) return fail(Refusal::kNotReady, whole.message());
@@ -209,10 +210,11 @@ Status SegmentFile::CheckSize() const {
 Status SegmentFile::CheckClaims(const SegmentUse& use) const {
   // Rows of the directory may have holes: a page of one holds 1024 series.
   constexpr uint64_t kSlackBytes = uint64_t{16} << 20;
-  struct stat info {};
-  if (fstat(fd_.get(), &info) != 0) return ErrnoError("fstat");
   const uint64_t row = uint64_t{use.series_count} * sizeof(uint32_t) + sizeof(proto::Lane);
   const uint64_t claimed = use.pool_used + use.lanes_used * row;
+  if (claimed <= kSlackBytes) return Status();
+  struct stat info {};
+  if (fstat(fd_.get(), &info) != 0) return ErrnoError("fstat");
   const uint64_t real = static_cast<uint64_t>(info.st_blocks) * 512;
   if (claimed <= real + kSlackBytes) return Status();
   return Status::Error("claims to use " + std::to_string(claimed) + " bytes, its file has " +
@@ -292,19 +294,6 @@ Result<bool> SegmentFile::EqualsReal(uint64_t offset, size_t size, const void* i
   bool same = false;
   const bool whole = GuardBus([&] {
     same = EqualWords(static_cast<const std::byte*>(image), whole_.data() + offset, size);
-  });
-  if (!whole) return TruncatedSegment();
-  return same;
-}
-
-Result<bool> SegmentFile::HasMarks(const std::vector<BlockMark>& marks) const {
-  bool same = true;
-  const bool whole = GuardBus([&] {
-    for (const BlockMark& mark : marks) {
-      same = EqualWords(reinterpret_cast<const std::byte*>(mark.words), whole_.data() + mark.offset,
-                        sizeof mark.words);
-      if (!same) break;
-    }
   });
   if (!whole) return TruncatedSegment();
   return same;

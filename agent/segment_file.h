@@ -69,6 +69,13 @@ struct BlockMark {
   uint64_t words[kWords];
 };
 
+// What every sample of an unsigned series changes, in one cache line.
+struct CountMark {
+  uint64_t offset;  // of the block, in the file
+  uint64_t sum;
+  uint64_t zero_count;
+};
+
 class SegmentFile {
  public:
   enum class Refusal {
@@ -93,6 +100,7 @@ class SegmentFile {
   int fd() const { return fd_.get(); }
   dev_t device() const { return device_; }
   ino_t inode() const { return inode_; }
+  uid_t owner() const { return owner_; }
 
   // The file still has its size; a truncated one would read as zeros.
   proto::Status CheckSize() const;
@@ -113,6 +121,9 @@ class SegmentFile {
   proto::Result<bool> EqualsReal(uint64_t offset, size_t size, const void* image) const;
   // Whether all blocks still have these heads. Stops at the first that has not.
   proto::Result<bool> HasMarks(const std::vector<BlockMark>& marks) const;
+  proto::Result<bool> HasCounts(const std::vector<CountMark>& marks) const;
+  // Whether these entries of the directory still name no block.
+  proto::Result<bool> HasNoBlocks(const std::vector<uint64_t>& offsets) const;
 
   // The first `bytes` (a multiple of 8) at each of `count` places that are `stride` apart, one
   // after the other; holes read as zero.
@@ -158,6 +169,7 @@ class SegmentFile {
   proto::UniqueFd fd_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  uid_t owner_ = 0;
   uint64_t bytes_ = 0;
   SegmentIdentity identity_;
   Mapping whole_;          // read only

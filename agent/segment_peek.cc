@@ -38,6 +38,45 @@ Status SegmentFile::ReadStrided(uint64_t offset, uint64_t stride, uint32_t count
   return Walk(offset, (count - 1) * stride + bytes, copy, [](uint64_t, uint64_t) {});
 }
 
+Result<bool> SegmentFile::HasMarks(const std::vector<BlockMark>& marks) const {
+  bool same = true;
+  const bool whole = GuardBus([&] {
+    for (const BlockMark& mark : marks) {
+      same = EqualWords(reinterpret_cast<const std::byte*>(mark.words), whole_.data() + mark.offset,
+                        sizeof mark.words);
+      if (!same) break;
+    }
+  });
+  if (!whole) return TruncatedSegment();
+  return same;
+}
+
+Result<bool> SegmentFile::HasCounts(const std::vector<CountMark>& marks) const {
+  bool same = true;
+  const bool whole = GuardBus([&] {
+    for (const CountMark& mark : marks) {
+      const std::byte* const block = whole_.data() + mark.offset;
+      same = LoadUntrusted<uint64_t>(block + offsetof(proto::BlockHead, sum)) == mark.sum &&
+             LoadUntrusted<uint64_t>(block + offsetof(proto::BlockHead, zero_count)) ==
+                 mark.zero_count;
+      if (!same) break;
+    }
+  });
+  if (!whole) return TruncatedSegment();
+  return same;
+}
+
+Result<bool> SegmentFile::HasNoBlocks(const std::vector<uint64_t>& offsets) const {
+  bool none = true;
+  const bool whole = GuardBus([&] {
+    for (const uint64_t offset : offsets) {
+      none = none && LoadUntrusted<uint32_t>(whole_.data() + offset) == 0;
+    }
+  });
+  if (!whole) return TruncatedSegment();
+  return none;
+}
+
 Result<SegmentFile::Peek> SegmentFile::PeekUse() const {
   const std::byte* const header = header_.data();
   uint32_t lanes = 0;

@@ -182,6 +182,44 @@ TEST_F(InFlightTest, Malicious_AFileThatWasTruncatedIsPassedOver) {
   EXPECT_TRUE(watch_.TakeMessage()->rows.empty());
 }
 
+// Wherever an operation begins between the looks at an idle worker, on average it counts for as
+// many as it was open.
+TEST_F(InFlightTest, Idle_IsLookedAtMoreRarelyAndCountsTheSame) {
+  constexpr uint64_t kLook = kSecond / 20;
+  Closed closed(this);
+  const auto looks = [&](uint32_t idle, uint32_t open) {
+    InFlightWatch watch(kLook);
+    int met = 0;
+    const auto look = [&] {
+      monotonic_ns_ += kLook;
+      met += watch.DoWork(closed.all(), false, monotonic_ns_, unix_ns_);
+    };
+    for (uint32_t i = 0; i < idle; ++i) look();
+    OpenTimer(1, decode_, monotonic_ns_ + kLook / 2, 77);
+    for (uint32_t i = 0; i < open; ++i) look();
+    segment_.lane(1)->in_flight.store(0);
+    std::vector<proto::SeriesDelta> series;
+    watch.AppendSeries({}, monotonic_ns_, unix_ns_, &series);
+    for (const proto::SeriesDelta& one : series) {
+      if (one.key.path == "operation.inflight.samples") {
+        return std::pair<int, int64_t>(met, static_cast<int64_t>(one.delta.sum));
+      }
+    }
+    return std::pair<int, int64_t>(met, 0);
+  };
+  for (uint32_t open = 1; open <= 6; ++open) {
+    int met = 0;
+    int64_t counted = 0;
+    for (uint32_t phase = 0; phase < InFlightWatch::kIdleEvery; ++phase) {
+      const auto [really, as_if] = looks(InFlightWatch::kIdleAfterLooks + phase, open);
+      met += really;
+      counted += as_if;
+    }
+    EXPECT_EQ(counted, int64_t{InFlightWatch::kIdleEvery} * open);
+    EXPECT_LT(met, static_cast<int>(InFlightWatch::kIdleEvery * open)) << "fewer looks";
+  }
+}
+
 TEST_F(InFlightTest, Series_SamplesOpenAndAgeByOperation) {
   OpenTimer(1, decode_, monotonic_ns_ - 3 * kSecond, 77);
   StartAgent();

@@ -72,15 +72,16 @@ class OperationCostTest : public AgentTest {
     if (looks[0].empty()) looks.clear();
     return looks;
   }
-  // `count` looks, evenly over a quarter of a second; the last one reads.
+  // `count` looks, evenly over a quarter of a second; the last one reads, if something changed.
   void Look(int count) {
     for (int i = 0; i < count; ++i) {
       monotonic_ns_ += kQuarter / static_cast<uint64_t>(count);
       cost_.AddLook(Sample(), monotonic_ns_);
     }
   }
-  // By path and operation.
-  std::map<std::string, double> Costs() const {
+  // At a close: by path and operation.
+  std::map<std::string, double> Costs() {
+    cost_.Settle(monotonic_ns_);
     std::vector<proto::SeriesDelta> series;
     cost_.Append(unix_ns_, &series);
     std::map<std::string, double> costs;
@@ -122,7 +123,7 @@ TEST_F(OperationCostTest, Cpu_IsSharedByLooks) {
   InLane(1, decode_);
   Look(1);
   Thread(2 * kSecond);
-  // One window: three looks meet decode, one encode, one nothing.
+  // One window: with the first, four looks meet decode, one encode, one nothing.
   constexpr uint32_t kNothing = 99;
   for (const uint32_t series : {decode_, decode_, encode_, kNothing, decode_}) {
     monotonic_ns_ += kQuarter / 5;
@@ -134,8 +135,38 @@ TEST_F(OperationCostTest, Cpu_IsSharedByLooks) {
     cost_.AddLook(Sample(), monotonic_ns_);
   }
   auto costs = Costs();
-  EXPECT_NEAR(costs["operation.cpu.time decode"], 0.75, 1e-5);
-  EXPECT_NEAR(costs["operation.cpu.time encode"], 0.25, 1e-5);
+  EXPECT_NEAR(costs["operation.cpu.time decode"], 0.8, 1e-5);
+  EXPECT_NEAR(costs["operation.cpu.time encode"], 0.2, 1e-5);
+}
+
+// Where every look meets the same, a reading a second says as much as four.
+TEST_F(OperationCostTest, Steady_IsReadOnceASecond) {
+  Thread(0);
+  InLane(1, decode_);
+  Look(1);
+  for (int quarter = 1; quarter <= 3; ++quarter) {
+    Thread(static_cast<uint64_t>(quarter) * kQuarter);
+    Look(5);
+  }
+  std::vector<proto::SeriesDelta> none;
+  cost_.Append(unix_ns_, &none);
+  EXPECT_TRUE(none.empty()) << "not read yet";
+  EXPECT_NEAR(Costs()["operation.cpu.time decode"], 0.75, 1e-5) << "but before the close";
+}
+
+TEST_F(OperationCostTest, Steady_WhatComesNextHasNoneOfIt) {
+  Thread(0);
+  InLane(1, decode_);
+  Look(1);
+  Look(5);
+  Thread(2 * kQuarter);
+  Look(5);
+  Look(5);
+  InLane(1, encode_);
+  Look(5);  // its first look ends what decode used
+  auto costs = Costs();
+  EXPECT_NEAR(costs["operation.cpu.time decode"], 0.5, 1e-5);
+  EXPECT_EQ(costs.count("operation.cpu.time encode"), 0u);
 }
 
 TEST_F(OperationCostTest, Cpu_OfRequestsIsTheirProcessesInEachView) {

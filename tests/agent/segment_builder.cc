@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -333,12 +334,29 @@ void SegmentBuilder::Widen(uint32_t lane_index, uint32_t index, int64_t value,
 }
 
 void SegmentBuilder::Record(uint32_t lane_index, uint32_t index, int64_t value) {
+  RecordOnlyCells(lane_index, index, value);
+  DropTiming(lane_index, index);
+}
+
+void SegmentBuilder::RecordOnlyCells(uint32_t lane_index, uint32_t index, int64_t value) {
   AddCell(lane_index, index, value);
   if (Block(lane_index, index)->sign_count != 0) Widen(lane_index, index, value, interval());
 }
 
 void SegmentBuilder::RecordWithoutExtremes(uint32_t lane_index, uint32_t index, int64_t value) {
   AddCell(lane_index, index, value);
+  DropTiming(lane_index, index);
+}
+
+// As a ring without room has it. Counters and stages have no timing records.
+void SegmentBuilder::DropTiming(uint32_t lane_index, uint32_t index) {
+  const proto::SeriesEntry& entry = *series(index);
+  const std::string_view path(
+      reinterpret_cast<const char*>(base()) + geometry().strings_offset + entry.path_offset,
+      entry.path_bytes);
+  if (entry.kind == static_cast<uint8_t>(proto::Kind::kCounter)) return;
+  if (path.find('/') != std::string_view::npos) return;
+  AddTo(lane(lane_index)->timing_dropped, uint64_t{1});
 }
 
 void SegmentBuilder::RecordCoarse(uint32_t lane_index, uint32_t index, int64_t value) {
@@ -348,6 +366,7 @@ void SegmentBuilder::RecordCoarse(uint32_t lane_index, uint32_t index, int64_t v
   const proto::BucketPlace place = proto::PlaceOf(static_cast<uint64_t>(value), 0);
   AddTo(tables[0].coarse[place.octave], uint64_t{1});
   Widen(lane_index, index, value, interval());
+  DropTiming(lane_index, index);
 }
 
 void SegmentBuilder::SetGauge(uint32_t lane_index, uint32_t index, int64_t value, uint64_t ticks) {

@@ -80,8 +80,10 @@ class SegmentBuilder {
   uint32_t AddSeries(const proto::SeriesKey& key, int scale = proto::kDefaultScale);
   uint32_t AddDuration(const std::string& path, proto::Outcome outcome = proto::Outcome::kOk);
   proto::BlockHead* Block(uint32_t lane, uint32_t series);
-  // As a record does it: cell, sum, extremes of the open interval.
+  // As a record does it: cell, sum, extremes of the open interval; its timing record is dropped.
   void Record(uint32_t lane, uint32_t series, int64_t value);
+  // The same, by a thread that stands still before it comes to the ring.
+  void RecordOnlyCells(uint32_t lane, uint32_t series, int64_t value);
   // The same without the extremes, or only them: a writer caught in the middle.
   void RecordWithoutExtremes(uint32_t lane, uint32_t series, int64_t value);
   void Widen(uint32_t lane, uint32_t series, int64_t value, uint64_t interval);
@@ -101,6 +103,7 @@ class SegmentBuilder {
   uint32_t AddString(const std::string& text);
   uint32_t TakePool(size_t units);
   void AddCell(uint32_t lane, uint32_t series, int64_t value);
+  void DropTiming(uint32_t lane, uint32_t series);
   void TellKeeper(char command);
 
   std::string directory_;
