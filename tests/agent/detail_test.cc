@@ -192,11 +192,11 @@ TEST_P(DetailModeTest, Ledger_IsExact) {
   for (uint64_t round = 0; round < kRounds; ++round) {
     for (uint64_t i = 0; i < 16; ++i) {
       producer_.PushTiming(0, decode, Ticks() + i, i == 11 ? 1000 + round : i);
-      producer_.Record(0, decode, 1);
+      producer_.RecordOnlyCells(0, decode, 1);
     }
     for (int i = 0; i < 6; ++i) {
       producer_.PushRequest(0, request, Ticks(), 1, {});
-      producer_.Record(0, request, 1);
+      producer_.RecordOnlyCells(0, request, 1);
     }
     CloseInterval();
   }

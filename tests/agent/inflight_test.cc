@@ -195,7 +195,7 @@ TEST_F(InFlightTest, Idle_IsLookedAtMoreRarelyAndCountsTheSame) {
       met += watch.DoWork(closed.all(), false, monotonic_ns_, unix_ns_);
     };
     for (uint32_t i = 0; i < idle; ++i) look();
-    OpenTimer(1, decode_, monotonic_ns_ + kLook, 77);
+    OpenTimer(1, decode_, monotonic_ns_ + kLook / 2, 77);
     for (uint32_t i = 0; i < open; ++i) look();
     segment_.lane(1)->in_flight.store(0);
     std::vector<proto::SeriesDelta> series;

@@ -1,9 +1,12 @@
-// The samplers of this machine, through the agent: with its intervals, and as it is configured.
+// The samplers of this machine, through the agent: with its intervals, and as it is configured; and
+// what waits for it is bounded.
 #include "agent/machine_samples.h"
 
 #include <chrono>
 #include <functional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/agent/agent_fixture.h"
 
@@ -65,6 +68,20 @@ TEST(MachineSamplesTest, Committed_OnlyThenAreSamplesForgotten) {
   }
   machine.Committed();
   EXPECT_EQ(count(), 0u);
+}
+
+TEST(SampleBoxTest, Bound_WhatDoesNotFitIsCounted) {
+  SampleBox box;
+  for (int round = 0; round < 2; ++round) {
+    std::vector<proto::SeriesDelta> samples;
+    for (size_t i = 0; i < SampleBox::kMostSeries + 5; ++i) {
+      samples.push_back(CounterSample("c", "1", {{"n", std::to_string(i)}}, 1));
+    }
+    box.Add(std::move(samples));
+  }
+  EXPECT_EQ(box.samples().size(), SampleBox::kMostSeries);
+  EXPECT_EQ(box.dropped(), 10u);
+  EXPECT_EQ(box.samples().front().delta.sum, 2);
 }
 
 }  // namespace

@@ -157,11 +157,18 @@ TEST_F(MaliciousSegmentTest, Malicious_BlockOutsideThePool) {
 }
 
 TEST_F(MaliciousSegmentTest, Malicious_BlockThatMoves) {
-  EXPECT_THAT(ReasonAfter([&] { *bad_.directory(0, bad_series_) += 1; }), HasSubstr("moved"));
+  EXPECT_THAT(ReasonAfter([&] {
+                *bad_.directory(0, bad_series_) += 1;
+                bad_.lane(0)->timing_dropped.fetch_add(1);
+              }),
+              HasSubstr("moved"));
 }
 
 TEST_F(MaliciousSegmentTest, Malicious_BlockOfAnotherSeries) {
-  EXPECT_THAT(ReasonAfter([&] { bad_.Block(0, bad_series_)->series = 3; }),
+  EXPECT_THAT(ReasonAfter([&] {
+                bad_.Block(0, bad_series_)->series = 3;
+                bad_.lane(0)->timing_dropped.fetch_add(1);
+              }),
               HasSubstr("of another one"));
 }
 

@@ -8,7 +8,9 @@ namespace {
 class QuietTest : public AgentTest {
  protected:
   QuietTest() : producer_(segments_.path()) {
-    decode_ = producer_.AddDuration("decode");
+    // The first ones of every segment: where all goes for which there is no room.
+    producer_.AddDuration(std::string(proto::kGlobalOverflowPath));
+    while (decode_ < proto::kGlobalOverflowEntries) decode_ = producer_.AddDuration("decode");
     stage_ = producer_.AddDuration("transcribe/load");
     proto::SeriesKey key;
     key.path = "hits";
@@ -27,7 +29,7 @@ TEST_F(QuietTest, Seen_WhatLeavesNoTraceInARing) {
   producer_.Record(0, decode_, 7);
   producer_.RecordOnlyCells(0, counter_, 1);
   producer_.RecordOnlyCells(0, stage_, 1);
-  producer_.RecordOnlyCells(0, 0, 1);  // the overflow series, which takes stages as well
+  producer_.RecordOnlyCells(0, 0, 1);  // stages as well
   StartAgent();
   CloseInterval();
   for (const auto& [series, path] : std::vector<std::pair<uint32_t, std::string>>{

@@ -134,19 +134,5 @@ TEST_F(SamplerThreadTest, Follow_ANewProcessIsNotKeptWaiting) {
   EXPECT_EQ(desk_->calls, 2u);
 }
 
-TEST(SampleBoxTest, Bound_WhatDoesNotFitIsCounted) {
-  SampleBox box;
-  for (int round = 0; round < 2; ++round) {
-    std::vector<proto::SeriesDelta> samples;
-    for (size_t i = 0; i < SampleBox::kMostSeries + 5; ++i) {
-      samples.push_back(CounterSample("c", "1", {{"n", std::to_string(i)}}, 1));
-    }
-    box.Add(std::move(samples));
-  }
-  EXPECT_EQ(box.samples().size(), SampleBox::kMostSeries);
-  EXPECT_EQ(box.dropped(), 10u);
-  EXPECT_EQ(box.samples().front().delta.sum, 2);
-}
-
 }  // namespace
 }  // namespace ringside::agent

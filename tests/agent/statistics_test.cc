@@ -187,6 +187,7 @@ TEST_F(StatisticsTest, Extremes_ALateOneComesAnIntervalLater) {
   producer_.RecordWithoutExtremes(0, series, 5000);  // a writer between its cell and its extreme
   CloseInterval();
   producer_.Widen(0, series, 5000, interval);
+  producer_.lane(0)->timing_dropped.fetch_add(1);  // and on to its ring
   CloseInterval();
   const auto deltas = Deltas("decode");
   ASSERT_EQ(deltas.size(), 2u);
