@@ -18,7 +18,7 @@ struct MemoryPlan {
   uint64_t limit = kDefault;
 
   // Series, their intervals, requests: to begin with; MemoryGuard follows what is really used.
-  uint64_t store() const { return limit / 10 * 7; }
+  uint64_t store() const { return limit / 10 * 6; }
   uint64_t least_store() const { return limit / 10 * 4; }
   uint64_t most_store() const { return limit / 10 * 9; }
   uint64_t series() const { return limit / 5; }

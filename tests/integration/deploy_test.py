@@ -63,7 +63,7 @@ def test_the_package_holds_what_the_page_says(package):
                  "/usr/share/doc/ringside/examples/agent.yaml", "/usr/share/doc/ringside/deploy.md"):
         assert path in rights, listed
     assert rights["/usr/bin/ringside"] == "-rwxr-xr-x" and rights["/etc/ringside/agent.yaml"] == "-rw-r--r--"
-    assert not any("python" in path or path.endswith(".key") for path in rights), listed
+    assert not any("python3" in path or path.endswith(".key") for path in rights), listed
     assert all(path.startswith(("/usr/", "/etc/")) for path in rights if not path.endswith("/")), listed
     assert all(line.split()[1] == "root/root" for line in listed.splitlines()), listed
     control = must("dpkg-deb", "--field", package)

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   const std::string manner = argc > 5 ? argv[5] : "";
   plan.new_series = manner == "new";
   plan.is_deaf = manner == "deaf";
+  plan.seed = plan.is_deaf ? 2 : 1;
   const auto fleet = ringside::bench::AgentFleet::Connect(plan);
   if (!fleet.ok()) {
     std::fprintf(stderr, "%s\n", fleet.message().c_str());

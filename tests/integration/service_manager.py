@@ -57,7 +57,8 @@ class Unit:
 
 
 class Service:
-    """A process that is started again whenever it ends, as Restart=always does."""
+    """A process that is started again whenever it ends, as Restart=always does, and ended when it needs more memory
+    than it may, as the kernel does for MemoryMax."""
 
     def __init__(self, arguments, notify_path, log, memory_limit=None, pause=0.1, umask=0o077):
         self.arguments = [str(argument) for argument in arguments]
@@ -76,14 +77,9 @@ class Service:
         self.told = []
 
     def start(self, seconds=30):
-        def limit():
-            if self.memory_limit:
-                resource.setrlimit(resource.RLIMIT_AS, (self.memory_limit, self.memory_limit))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
         with open(self.log, "ab") as out:
             self.child = subprocess.Popen(self.arguments, stdout=out, stderr=out, env=self.environment,
-                                          preexec_fn=limit, umask=self.umask)
+                                          umask=self.umask)
         self.starts += 1
         return self.wait_for("READY=1", seconds)
 
@@ -103,7 +99,10 @@ class Service:
         return False
 
     def keep(self):
-        """Starts it again if it has ended; True if so, and it is ready."""
+        """To be called often. True if it had ended, was started again, and is ready."""
+        if self.memory_limit and self.resident() > self.memory_limit:
+            self.child.kill()
+            self.child.wait()
         if self.child.poll() is None:
             return False
         ended = time.monotonic()
@@ -112,6 +111,13 @@ class Service:
         if ready:
             self.restart_seconds.append(time.monotonic() - ended)
         return ready
+
+    def resident(self):
+        try:
+            pages = int(pathlib.Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
+        except (OSError, IndexError):
+            return 0
+        return pages * resource.getpagesize()
 
     def stop(self):
         self.child.send_signal(signal.SIGTERM)
