@@ -48,7 +48,7 @@ proto::Status ParseSort(std::string_view text, HostsRequest* request) {
   return {};
 }
 
-double Seconds(uint64_t ns) { return static_cast<double>(ns) * 1e-9; }
+double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 double SecondsAgo(uint64_t then, uint64_t now) { return now > then ? Seconds(now - then) : 0; }
 
 Json TextOrNull(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
@@ -95,7 +95,7 @@ Json ToJson(const HostRow& row, const LedgerHost& counts, uint64_t now_unix_ns) 
   json["seen_ago"] = SecondsAgo(row.last_seen_unix_ns, now_unix_ns);
   json["lag"] = row.lag_ns ? Json(Seconds(*row.lag_ns)) : Json(nullptr);
   json["clock_offset"] =
-      row.clock_ahead_ns ? Json(static_cast<double>(*row.clock_ahead_ns) * 1e-9) : Json(nullptr);
+      row.clock_ahead_ns ? Json(static_cast<double>(*row.clock_ahead_ns) / 1e9) : Json(nullptr);
   json["software_version"] = TextOrNull(row.software_version);
   json["wire_version"] = TextOrNull(row.wire_version);
   json["producers"] = counts.producers;

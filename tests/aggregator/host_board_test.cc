@@ -1,6 +1,8 @@
 // Who reports, and clocks that differ: with the aggregator's clock in the test's hand.
 #include "aggregator/host_board.h"
 
+#include <cstring>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
