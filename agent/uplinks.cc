@@ -77,6 +77,7 @@ UplinkCounters Uplinks::counters() const {
     sum.refusals += counters.refusals;
     sum.bad_frames += counters.bad_frames;
     sum.disconnects += counters.disconnects;
+    sum.refused_handshakes += counters.refused_handshakes;
   }
   return sum;
 }

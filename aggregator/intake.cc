@@ -37,8 +37,7 @@ std::string Named(const proto::BatchId& id) {
 }  // namespace
 
 Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
-               Merge merge, TakeInFlight take_inflight, AgentBindings* bindings,
-               size_t group_bytes)
+               Merge merge, TakeInFlight take_inflight, AgentBindings* bindings, size_t group_bytes)
     : receiver_(receiver),
       archive_(archive),
       hosts_(hosts),
@@ -106,8 +105,13 @@ void Intake::HandleBadFrame(const Arrival& arrival, const std::string& why) {
 }
 
 void Intake::Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason) {
-  ++counters_.refused;
   hosts_->Refuse(agent, reason, now_unix_ns_);
+  TurnAway(route, agent, reason);
+}
+
+void Intake::TurnAway(const std::string& route, const proto::Uuid& agent,
+                      const std::string& reason) {
+  ++counters_.refused;
   uint64_t suppressed = 0;
   if (refuse_log_.Allow(now_unix_ns_, &suppressed)) {
     spdlog::warn("refused agent {}: {} ({} more since the last such line)", proto::ToString(agent),
@@ -119,7 +123,8 @@ void Intake::Refuse(const std::string& route, const proto::Uuid& agent, const st
 bool Intake::Admit(const Arrival& arrival, const proto::Uuid& agent, const std::string& host) {
   if (bindings_ == nullptr) return true;
   const proto::Status admitted = bindings_->Admit(arrival.peer, agent, host);
-  if (!admitted.ok()) Refuse(arrival.route, agent, admitted.message());
+  // Not the agent's own doing: what is known of it stays as it is.
+  if (!admitted.ok()) TurnAway(arrival.route, agent, admitted.message());
   return admitted.ok();
 }
 

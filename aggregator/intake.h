@@ -89,6 +89,8 @@ class Intake {
   void HandleInFlight(const Arrival& arrival, const proto::FrameView& frame);
   void HandleBatch(const Arrival& arrival, const proto::FrameView& frame);
   void Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason);
+  // The same, without a word to the hosts' board.
+  void TurnAway(const std::string& route, const proto::Uuid& agent, const std::string& reason);
   bool CommitGroup();
   void NoteCommit(const proto::Status& committed);
   void Acknowledge(const std::string& route, const proto::BatchId& id);

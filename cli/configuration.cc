@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "agent/uplink_keys.h"
+#include "agent/uplinks.h"
 #include "aggregator/keyring.h"
 #include "aggregator/rules.h"
 #include "cli/command.h"
@@ -71,7 +72,11 @@ proto::Status Configuration::CheckFiles(bool for_agent, bool for_aggregator) con
     if (!keyring) return keyring.status();
   }
   if (!for_agent) return {};
-  return agent::ReadUplinkKeys({agent.key, agent.aggregator_key}, agent.aggregator).status();
+  for (const std::string& endpoint : agent::SplitEndpoints(agent.aggregator)) {
+    const auto keys = agent::ReadUplinkKeys({agent.key, agent.aggregator_key}, endpoint);
+    if (!keys) return keys.status();
+  }
+  return {};
 }
 
 int Configuration::Check(bool for_agent, bool for_aggregator) {

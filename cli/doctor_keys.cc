@@ -5,6 +5,7 @@
 
 #include "agent/key_probe.h"
 #include "agent/uplink_keys.h"
+#include "agent/uplinks.h"
 #include "aggregator/keyring.h"
 #include "cli/doctor.h"
 #include "cli/peer_probe.h"
@@ -26,19 +27,18 @@ const Finding kNone = {"keys", State::kOk,
                        ""};
 
 // `has_aggregator`: of the two, this configuration may be the aggregator's alone.
-Finding OfAgent(const AgentOptions& options, bool has_aggregator) {
-  const auto keys =
-      agent::ReadUplinkKeys({options.key, options.aggregator_key}, options.aggregator);
+Finding OfAgent(const AgentOptions& options, const std::string& endpoint, bool has_aggregator) {
+  const auto keys = agent::ReadUplinkKeys({options.key, options.aggregator_key}, endpoint);
   if (!keys) {
     return {"keys", State::kWrong, keys.message(),
             "docs/deploy.md, as the user who runs the agent"};
   }
   const std::string own = *keys ? "public key " + PublicHalf((*keys)->secret) : "none";
-  if (!ProbePeer(options.aggregator, kPatience).ok()) {
+  if (!ProbePeer(endpoint, kPatience).ok()) {
     if (*keys) return {"keys", State::kOk, own + "; nobody to try it on", ""};
     return kNone;
   }
-  const proto::Status taken = agent::ProbeKeys(options.aggregator, *keys, kPatience);
+  const proto::Status taken = agent::ProbeKeys(endpoint, *keys, kPatience);
   if (!taken.ok()) {
     const bool is_meant = !*keys && has_aggregator;
     return {"keys", is_meant ? State::kNote : State::kWrong, own + "; " + taken.message(),
@@ -48,7 +48,7 @@ Finding OfAgent(const AgentOptions& options, bool has_aggregator) {
                     "agent.aggregator_key"};
   }
   if (!*keys) return kNone;
-  return {"keys", State::kOk, own + ", taken by " + options.aggregator, ""};
+  return {"keys", State::kOk, own + ", taken by " + endpoint, ""};
 }
 
 Finding OfAggregator(const AggregatorOptions& options) {
@@ -67,7 +67,9 @@ Finding OfAggregator(const AggregatorOptions& options) {
 
 void ExamineKeys(const DaemonConfig& config, Findings* findings) {
   const bool has_aggregator = !config.aggregator.key.empty() || !config.aggregator.allow.empty();
-  findings->push_back(OfAgent(config.agent, has_aggregator));
+  for (const std::string& endpoint : agent::SplitEndpoints(config.agent.aggregator)) {
+    findings->push_back(OfAgent(config.agent, endpoint, has_aggregator));
+  }
   if (has_aggregator) findings->push_back(OfAggregator(config.aggregator));
 }
 
