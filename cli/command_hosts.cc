@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "cli/access_token.h"
 #include "cli/answer_options.h"
 #include "cli/command.h"
 #include "cli/hosts_text.h"
@@ -30,6 +31,7 @@ struct HostsOptions {
   std::string sort;
   std::string limit;
   std::string server;
+  std::string token_file;
   bool json = false;
 };
 
@@ -42,7 +44,7 @@ aggregator::Parameters ParametersOf(const HostsOptions& options) {
 }
 
 int RunHosts(const HostsOptions& options, const aggregator::Parameters& parameters) {
-  const auto answer = Ask(Question::kHosts, parameters, {options.server, ""});
+  const auto answer = Ask(Question::kHosts, parameters, {options.server, options.token_file, ""});
   if (!answer.ok()) return Fail(answer.message());
   const std::string text =
       options.json ? answer->dump() + "\n" : HostsText(*answer, TerminalWidth(STDOUT_FILENO));
@@ -72,6 +74,7 @@ void AddHosts(CLI::App* app, Action* action) {
       ->add_option("--server", options->server,
                    "Aggregator to ask (default: $RINGSIDE_SERVER, else http://127.0.0.1:7751)")
       ->type_name("URL");
+  AddTokenOption(command, &options->token_file);
   command->add_flag("--json", options->json, "Print the answer as JSON");
   command->footer(kFooter);
   command->callback([options, action] {
