@@ -383,13 +383,5 @@ TEST_F(SkewTest, Rules_SeeTheOffsetAndTheHostsLastSeconds) {
   EXPECT_THAT(firing, ElementsAre("ClockAhead ahead", "ClockBehind behind"));
 }
 
-TEST_F(SkewTest, Ages_NobodysDataAgesForAnothersClock) {
-  Run(100);
-  size_t fine = 0;
-  store_.ForEachSeries(
-      "decode", [&](const StoredSeries& series) { fine += series.intervals().tier(0).size(); });
-  EXPECT_EQ(fine, 300u);
-}
-
 }  // namespace
 }  // namespace ringside::aggregator

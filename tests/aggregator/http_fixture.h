@@ -88,6 +88,7 @@ class HttpTest : public testing::Test {
                 &ledger_,
                 alerts_.get(),
                 &inflight_,
+                nullptr,
                 [this] { return ready_; },
                 [] { return BatchBuilder::Moment(2); },
                 [] {
