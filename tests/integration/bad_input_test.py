@@ -46,10 +46,11 @@ def test_port_in_use_is_named(tmp_path):
 
 
 def test_beyond_loopback_is_refused(tmp_path):
-    for arguments in (["--listen", "tcp://0.0.0.0:7750"], ["--http", "0.0.0.0:7751"]):
-        assert_refused(run("aggregator", "--data", tmp_path, *arguments), "0.0.0.0", "loopback")
-    assert_refused(run("aggregator", "--data", tmp_path, "--http", "0.0.0.0:7751"), "--token-file")
-    assert not (tmp_path / "http-token").exists()
+    assert_refused(run("aggregator", "--data", tmp_path / "a", "--listen", "tcp://0.0.0.0:7750"),
+                   "tcp://0.0.0.0:7750", "loopback", "ringside keygen")
+    assert_refused(run("aggregator", "--data", tmp_path / "b", "--http", "0.0.0.0:7751"),
+                   "0.0.0.0:7751", "loopback", "--token-file")
+    assert not (tmp_path / "b" / "http-token").exists()
 
 
 def test_sending_beyond_loopback_is_refused(tmp_path):

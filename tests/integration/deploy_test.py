@@ -110,7 +110,7 @@ class Machine:
         must("mount", "-t", "tmpfs", "tmpfs", self.root / "dev" / "shm")
         (self.root / "dev" / "fd").symlink_to("/proc/self/fd")
         self.home = self.root / "root" / "deploy"
-        self.home.mkdir(parents=True)
+        self.home.mkdir(parents=True, exist_ok=True)
         self.network = None
 
     def connect(self, network, switch):
