@@ -142,7 +142,7 @@ void Aggregator::Impl::Merge(const proto::Batch& batch) {
 void Aggregator::Impl::ObserveHosts(uint64_t now_unix_ns) {
   hosts_.Look(intake_->applied(), now_unix_ns);
   store_.SetClocks(hosts_.Clocks(now_unix_ns));
-  for (const proto::Batch& batch : hosts_.Observe(now_unix_ns)) store_.ApplyOwn(batch);
+  for (const proto::Batch& batch : hosts_.Observe(now_unix_ns)) store_.ApplyOwn(batch, now_unix_ns);
 }
 
 // What may be refused comes first: addresses and rules before a long read of the archive.

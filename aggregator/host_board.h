@@ -116,6 +116,7 @@ class HostBoard {
   HostState StateOf(const Agent& agent, uint64_t now_unix_ns) const;
   bool IsWaitedFor(const Agent& agent, uint64_t now_unix_ns) const;
   std::map<std::string, Host> Hosts(uint64_t now_unix_ns) const;
+  static HostClocks ClocksOf(const std::map<std::string, Host>& hosts);
   HostRow RowOf(const proto::Uuid& uuid, const Agent& agent, uint64_t now_unix_ns) const;
 
   const uint64_t missing_ns_;

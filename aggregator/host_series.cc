@@ -56,14 +56,18 @@ std::map<std::string, HostBoard::Host> HostBoard::Hosts(uint64_t now_unix_ns) co
   return hosts;
 }
 
+// By the host's own clock, as all that is known of it: a window that is counted back from now finds
+// both (HostClocks).
 std::vector<proto::Batch> HostBoard::Observe(uint64_t now_unix_ns) const {
   const std::lock_guard lock(mutex_);
   std::vector<proto::Batch> batches;
-  for (const auto& [name, host] : Hosts(now_unix_ns)) {
+  const std::map<std::string, Host> hosts = Hosts(now_unix_ns);
+  const HostClocks clocks = ClocksOf(hosts);
+  for (const auto& [name, host] : hosts) {
     proto::Batch& batch = batches.emplace_back();
     batch.host = name;
-    batch.interval_start_unix_ns = now_unix_ns - kSecondNs;
-    batch.interval_end_unix_ns = now_unix_ns;
+    batch.interval_end_unix_ns = HostClocks::Shift(now_unix_ns, clocks.AheadNs(name));
+    batch.interval_start_unix_ns = batch.interval_end_unix_ns - kSecondNs;
     proto::ProducerDelta& producer = batch.producers.emplace_back();
     producer.uuid = ProducerOf(name);
     producer.pid = static_cast<uint64_t>(getpid());
@@ -82,8 +86,12 @@ std::vector<proto::Batch> HostBoard::Observe(uint64_t now_unix_ns) const {
 
 HostClocks HostBoard::Clocks(uint64_t now_unix_ns) const {
   const std::lock_guard lock(mutex_);
+  return ClocksOf(Hosts(now_unix_ns));
+}
+
+HostClocks HostBoard::ClocksOf(const std::map<std::string, Host>& hosts) {
   HostClocks clocks;
-  for (const auto& [name, host] : Hosts(now_unix_ns)) {
+  for (const auto& [name, host] : hosts) {
     if (host.nearest == nullptr) continue;
     clocks.Set(name, host.nearest->clock.ahead_ns().value_or(0));
   }

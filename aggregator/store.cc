@@ -90,15 +90,14 @@ void Store::Apply(const proto::Batch& batch, uint64_t covered_ns) {
   Age(applied, now);
 }
 
-void Store::ApplyOwn(const proto::Batch& batch) {
+void Store::ApplyOwn(const proto::Batch& batch, uint64_t now_unix_ns) {
   const std::unique_lock lock(mutex_);
-  const uint64_t now = batch.interval_end_unix_ns;
   size_t applied = 0;
   for (const proto::ProducerDelta& delta : batch.producers) {
-    ApplyProducer(batch, delta, now);
+    ApplyProducer(batch, delta, now_unix_ns);
     applied += delta.series.size();
   }
-  Age(applied, now);
+  Age(applied, now_unix_ns);
 }
 
 void Store::NoteClosed(const std::string& host, uint64_t end) {

@@ -63,8 +63,8 @@ class Store {
   // Only its requests.
   void AddRequests(const proto::Batch& batch);
   // What the aggregator itself has seen of a host. It closes no interval of that host's and covers
-  // none of its time.
-  void ApplyOwn(const proto::Batch& batch);
+  // none of its time. Ages are measured from `now_unix_ns`, the aggregator's clock.
+  void ApplyOwn(const proto::Batch& batch, uint64_t now_unix_ns);
 
   // Hosts whose clocks differ.
   void SetClocks(HostClocks clocks);

@@ -114,7 +114,7 @@ class HostBoardTest : public testing::Test {
   void Look() {
     board_.Look(applied_, At(now_));
     store_.SetClocks(board_.Clocks(At(now_)));
-    for (const proto::Batch& batch : board_.Observe(At(now_))) store_.ApplyOwn(batch);
+    for (const proto::Batch& batch : board_.Observe(At(now_))) store_.ApplyOwn(batch, At(now_));
   }
   Json Answer(const Parameters& parameters = {}) {
     const auto request = ParseHostsRequest(parameters);
