@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "aggregator/archive_file_reader.h"
@@ -97,15 +96,35 @@ void WriteAndReadAgain(const ArchivedBatch& batch) {
   Require(rewritten == text);
 }
 
+// The reader follows no links, so the file has a name until the process ends.
+class File {
+ public:
+  File() : fd_(mkstemp(path_.data())) { Require(fd_ >= 0); }
+  ~File() {
+    close(fd_);
+    unlink(path_.c_str());
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  const std::string& path() const { return path_; }
+  void Write(const std::string& text) const {
+    Require(ftruncate(fd_, 0) == 0);
+    Require(pwrite(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  }
+
+ private:
+  std::string path_ = "/dev/shm/ringside-archive-fuzz-XXXXXX";
+  int fd_;
+};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const int kFile = memfd_create("archive", MFD_CLOEXEC);
-  static const std::string kPath = "/proc/self/fd/" + std::to_string(kFile);
+  static const File kFile;
   const std::string text = Sealed(std::string(reinterpret_cast<const char*>(data), size));
-  Require(ftruncate(kFile, 0) == 0);
-  Require(pwrite(kFile, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
-  auto stream = ArchiveText::Open(kPath, false);
+  kFile.Write(text);
+  auto stream = ArchiveText::Open(kFile.path(), false);
   Require(stream.ok());
   ArchiveReport report;
   ArchiveFileReader reader(Name(), &*stream, &report);
