@@ -168,7 +168,8 @@ Json AnswerHosts(const HostBoard& board, const Ledger* ledger, const HostsReques
   if (!request.sort.empty()) {
     std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
       if (!a.first || !b.first) return a.first.has_value() && !b.first.has_value();
-      return request.ascending ? a.first.value() < b.first.value() : a.first.value() > b.first.value();
+      return request.ascending ? a.first.value() < b.first.value()
+                               : a.first.value() > b.first.value();
     });
   }
   Json answer;

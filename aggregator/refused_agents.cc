@@ -38,12 +38,12 @@ nlohmann::json RefusedAgents::ToJson(uint64_t now_unix_ns) const {
   nlohmann::json rows = nlohmann::json::array();
   for (const auto& [key, refused] : refused_) {
     if (refused.last_unix_ns + kKeepNs < now_unix_ns) continue;
-    rows.push_back({{"agent", proto::ToString(key.first)},
-                    {"wire_version", key.second},
-                    {"here", std::to_string(proto::kWireMajor) + "." +
-                                 std::to_string(proto::kWireMinor)},
-                    {"frames", refused.frames},
-                    {"last_seen", FormatUtc(refused.last_unix_ns)}});
+    rows.push_back(
+        {{"agent", proto::ToString(key.first)},
+         {"wire_version", key.second},
+         {"here", std::to_string(proto::kWireMajor) + "." + std::to_string(proto::kWireMinor)},
+         {"frames", refused.frames},
+         {"last_seen", FormatUtc(refused.last_unix_ns)}});
   }
   return rows;
 }

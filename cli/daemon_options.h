@@ -80,7 +80,8 @@ struct DaemonFlags {
 void AddConfigFile(CLI::App* command, DaemonFlags* flags);
 // --config and --check.
 void AddConfigOptions(CLI::App* command, DaemonFlags* flags);
-// --listen, --http, --token-file, --http-hosts, --data, --key, --allow, --rules, --memory-limit, --retain.
+// --listen, --http, --token-file, --http-hosts, --data, --key, --allow, --rules, --memory-limit,
+// --retain.
 void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonFlags* flags);
 // --dir, --host, --group, --detail, --spool-limit, --metrics: what `agent` and `up` share.
 void AddSegmentOptions(CLI::App* command, AgentOptions* options, DaemonFlags* flags);

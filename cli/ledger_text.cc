@@ -104,8 +104,8 @@ std::string RefusedText(const Json& ledger) {
   for (const Json& row : ledger.at("refused")) {
     text += "refused: agent " + row.at("agent").get<std::string>() + " speaks wire " +
             row.at("wire_version").get<std::string>() + ", the aggregator " +
-            row.at("here").get<std::string>() + " (" + row.at("frames").dump() + " frames, last " + row.at("last_seen").get<std::string>() +
-            "): bring both to one version\n";
+            row.at("here").get<std::string>() + " (" + row.at("frames").dump() + " frames, last " +
+            row.at("last_seen").get<std::string>() + "): bring both to one version\n";
   }
   return text.empty() ? text : "\n" + text;
 }

@@ -29,9 +29,9 @@ def held(stack):
 
 
 def total(stack, *where):
-    """All samples but those that the aggregator itself makes of hosts (agent.up and the like)."""
-    own = "service!=ringside-aggregator"
-    rows = stack.query("--by", "kind", "--stat", "count", "--last", "24h", "--where", own, *where)
+    """All durations, which is what agents send here; what the aggregator itself sees of hosts are gauges."""
+    sent = "kind=duration"
+    rows = stack.query("--by", "kind", "--stat", "count", "--last", "24h", "--where", sent, *where)
     return sum(row["count"] for row in rows)
 
 
