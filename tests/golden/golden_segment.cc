@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -21,8 +22,10 @@ using proto::Outcome;
 constexpr uint64_t kMicrosecond = 1000;
 constexpr uint64_t kMillisecond = 1'000'000;
 
+constexpr std::string_view kFilePrefix = "segment-";  // kept beside the wire's frames
+
 std::filesystem::path PathOf(const std::string& version) {
-  return std::filesystem::path(RINGSIDE_GOLDEN_DIR) / ("segment-" + version + ".hex");
+  return std::filesystem::path(RINGSIDE_GOLDEN_DIR) / (std::string(kFilePrefix) + version + ".hex");
 }
 
 void ExpectSeries(const Folded& folded, const std::string& path, Outcome outcome, uint64_t count,
@@ -82,7 +85,7 @@ std::vector<std::string> GoldenVersions() {
   std::vector<std::string> versions;
   for (const auto& entry : std::filesystem::directory_iterator(RINGSIDE_GOLDEN_DIR)) {
     const std::string name = entry.path().stem().string();
-    if (entry.path().extension() == ".hex") versions.push_back(name.substr(name.find('-') + 1));
+    if (name.rfind(kFilePrefix, 0) == 0) versions.push_back(name.substr(kFilePrefix.size()));
   }
   std::sort(versions.begin(), versions.end());
   return versions;
