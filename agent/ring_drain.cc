@@ -233,10 +233,10 @@ Status RingDrain::Timings(uint32_t lane, uint64_t head, const DetailBudget& budg
 
 void RingDrain::AddTimings(const TickMapper& clock, Detail* detail) {
   for (LaneState& lane : lanes_) {
-    for (const TimingRecord& record : lane.timings.Take()) {
+    lane.timings.Take([&](const TimingRecord& record) {
       detail->timings.push_back({table_.Find(record.series)->key, clock.UnixNs(record.start_ticks),
                                  static_cast<int64_t>(record.value)});
-    }
+    });
   }
 }
 

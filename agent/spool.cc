@@ -167,8 +167,11 @@ Status Spool::Append(uint64_t first_sequence, const std::vector<std::string>& fr
     return Status::Error("spool: sequence " + std::to_string(first_sequence) + " is out of order");
   }
   const uint64_t file_limit = std::min(kFileBytes, limit_bytes_ / 4);
-  if (files_.back()->bytes() > sizeof(SpoolHeader) && files_.back()->bytes() >= file_limit) {
+  const bool is_full =
+      files_.back()->bytes() > sizeof(SpoolHeader) && files_.back()->bytes() >= file_limit;
+  if (is_full || must_rotate_) {
     if (Status status = Rotate(); !status) return status;
+    must_rotate_ = false;
   }
   std::vector<SpoolFile::Frame> placed;
   SpoolFile& file = *files_.back();
@@ -177,6 +180,13 @@ Status Spool::Append(uint64_t first_sequence, const std::vector<std::string>& fr
   tail_.last_sequence = file.last_sequence();
   tail_.last_entry_first = first_sequence;
   return Status();
+}
+
+Status Spool::Sync() {
+  const Status status = files_.back()->Sync();
+  must_rotate_ = !status.ok() || fsync(directory_.get()) != 0;
+  if (!status || !must_rotate_) return status;
+  return Status::Error(std::string("spool: ") + std::strerror(errno));
 }
 
 SpoolFile* Spool::FileOf(uint64_t file_number) const {

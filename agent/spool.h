@@ -3,8 +3,9 @@
 // It may have several readers, one per aggregator. A frame goes when all of them have acknowledged
 // it; who acknowledged what is not kept over a restart (all is sent again, and applied once).
 //
-// Owner: the agent's thread; the state directory's lock keeps other agents out. Not fsynced: it
-// must survive the agent's death, not the host's (the segments do not survive that either).
+// Owner: the agent's thread; the state directory's lock keeps other agents out. The agent does not
+// sync it: it must survive the agent's death, not the host's (the segments do not survive that
+// either).
 #ifndef RINGSIDE_AGENT_SPOOL_H_
 #define RINGSIDE_AGENT_SPOOL_H_
 
@@ -60,6 +61,9 @@ class Spool {
   proto::Status BeginEpoch(uint64_t epoch);
   // One commit: consecutive sequences from `first_sequence` on.
   proto::Status Append(uint64_t first_sequence, const std::vector<std::string>& frames);
+  // What was appended survives the host. After an error the next commit goes to a new file: what
+  // the failed one left on the disk is nobody's knowledge.
+  proto::Status Sync();
 
   // From now on these must acknowledge; nobody has acknowledged anything yet. Default: one.
   void SetReaders(unsigned count);
@@ -107,6 +111,7 @@ class Spool {
   uint64_t next_ordinal_ = 1;
   uint64_t next_file_number_ = 1;
   uint64_t damaged_files_ = 0;
+  bool must_rotate_ = false;
 };
 
 }  // namespace ringside::agent

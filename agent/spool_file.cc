@@ -211,6 +211,10 @@ Status SpoolFile::Append(uint64_t first_sequence, const std::vector<std::string>
   return Status();
 }
 
+Status SpoolFile::Sync() const {
+  return fdatasync(fd_.get()) == 0 ? Status() : FileError(number(), "sync");
+}
+
 Result<std::string> SpoolFile::ReadFrame(const Frame& frame) const {
   std::string bytes(frame.bytes, '\0');
   if (!ReadAll(fd_.get(), bytes.data(), bytes.size(), frame.offset)) {

@@ -52,6 +52,7 @@ class SpoolFile {
   // The commit point. On error the file is as before. The frames' places go to `placed`.
   proto::Status Append(uint64_t first_sequence, const std::vector<std::string>& frames,
                        std::vector<Frame>* placed);
+  proto::Status Sync() const;
   proto::Result<std::string> ReadFrame(const Frame& frame) const;
   void SetAcked(uint64_t sequence);
 

@@ -1,7 +1,6 @@
 #include "agent/timing_sample.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace ringside::agent {
 
@@ -11,7 +10,7 @@ void TimingSample::Add(const TimingRecord* records, size_t count, uint32_t budge
   if (seen_ == 0) budget_ = budget;
   if (budget_ == 0) return;
   if (seen_ + count <= budget_) {
-    all_.insert(all_.end(), records, records + count);
+    Append(records, count);
     seen_ += count;
     return;
   }
@@ -25,11 +24,28 @@ void TimingSample::Add(const TimingRecord* records, size_t count, uint32_t budge
   }
 }
 
+void TimingSample::Append(const TimingRecord* records, size_t count) {
+  while (count > 0) {
+    if (pages_.empty() || pages_.back().size() == pages_.back().capacity()) {
+      pages_.emplace_back();
+      pages_.back().reserve(std::min<size_t>(budget_, kPageRecords));
+    }
+    Page& page = pages_.back();
+    const size_t piece = std::min(count, page.capacity() - page.size());
+    page.insert(page.end(), records, records + piece);
+    records += piece;
+    count -= piece;
+  }
+}
+
 // They do not fit any more: what was kept so far goes through the choice as well.
 void TimingSample::Choose() {
   slowest_.reserve(budget_);
-  for (size_t i = 0; i < all_.size(); ++i) Keep({i, all_[i]});
-  all_.clear();
+  uint64_t ordinal = 0;
+  for (const Page& page : pages_) {
+    for (const TimingRecord& record : page) Keep({ordinal++, record});
+  }
+  pages_.clear();
 }
 
 bool TimingSample::IsSlower(const Kept& a, const Kept& b) {
@@ -52,22 +68,17 @@ void TimingSample::Keep(const Kept& kept) {
   std::erase_if(spread_, [&](const Kept& one) { return one.ordinal % stride_ != 0; });
 }
 
-std::vector<TimingRecord> TimingSample::Take() {
-  std::vector<TimingRecord> taken = std::exchange(all_, {});
-  if (!spread_.empty()) {
-    // The slowest fill what the spread leaves of the budget.
-    std::sort(slowest_.begin(), slowest_.end(), IsSlower);
-    const auto is_spread = [&](const Kept& one) { return one.ordinal % stride_ == 0; };
-    for (const Kept& one : slowest_) {
-      if (spread_.size() >= budget_) break;
-      if (!is_spread(one)) spread_.push_back(one);
-    }
-    std::sort(spread_.begin(), spread_.end(),
-              [](const Kept& a, const Kept& b) { return a.ordinal < b.ordinal; });
-    for (const Kept& one : spread_) taken.push_back(one.record);
+// The slowest fill what the spread leaves of the budget.
+void TimingSample::Settle() {
+  if (spread_.empty()) return;
+  std::sort(slowest_.begin(), slowest_.end(), IsSlower);
+  for (const Kept& one : slowest_) {
+    if (spread_.size() >= budget_) break;
+    if (one.ordinal % stride_ != 0) spread_.push_back(one);
   }
-  *this = TimingSample();
-  return taken;
+  slowest_.clear();
+  std::sort(spread_.begin(), spread_.end(),
+            [](const Kept& a, const Kept& b) { return a.ordinal < b.ordinal; });
 }
 
 }  // namespace ringside::agent

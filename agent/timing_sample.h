@@ -17,22 +17,35 @@ namespace ringside::agent {
 class TimingSample {
  public:
   void Add(const proto::TimingRecord* records, size_t count, uint32_t budget);
-  // At most the budget, in the order in which they were added. Empty afterwards.
-  std::vector<proto::TimingRecord> Take();
-  void Clear() { Take(); }
+  // Those that were kept, at most the budget, in the order in which they were added. Empty
+  // afterwards.
+  template <typename Visit>
+  void Take(Visit visit) {
+    Settle();
+    for (const Page& page : pages_) {
+      for (const proto::TimingRecord& record : page) visit(record);
+    }
+    for (const Kept& one : spread_) visit(one.record);
+    *this = TimingSample();
+  }
 
  private:
+  // Where they all fit they may be many: what is there is not moved when more come.
+  static constexpr size_t kPageRecords = 1024;
+  using Page = std::vector<proto::TimingRecord>;
   struct Kept {
     uint64_t ordinal;
     proto::TimingRecord record;
   };
   static bool IsSlower(const Kept& a, const Kept& b);
   void Keep(const Kept& kept);
+  void Append(const proto::TimingRecord* records, size_t count);
   void Choose();
+  void Settle();
 
-  std::vector<proto::TimingRecord> all_;  // while they fit
-  std::vector<Kept> spread_;              // every stride_-th
-  std::vector<Kept> slowest_;             // a heap, the least of them in front
+  std::vector<Page> pages_;    // all, while they fit
+  std::vector<Kept> spread_;   // every stride_-th
+  std::vector<Kept> slowest_;  // a heap, the least of them in front
   uint64_t seen_ = 0;
   uint64_t stride_ = 1;
   uint32_t budget_ = 0;

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/dealer.h"
 #include "agent/spool.h"
 #include "agent/uplink_keys.h"
 #include "proto/inflight.h"
@@ -60,31 +61,21 @@ class Uplink {
   // The newest answer to it, once.
   std::optional<proto::InFlightLimits> TakeLimits() { return std::exchange(limits_, std::nullopt); }
 
-  const std::string& endpoint() const { return endpoint_; }
+  const std::string& endpoint() const { return dealer_->endpoint(); }
   bool streaming() const { return state_ == State::kStreaming; }
-  const UplinkCounters& counters() const { return counters_; }
+  UplinkCounters counters() const;
 
  private:
   enum class State { kGreeting, kStreaming };
-  struct Sockets;
 
   Uplink(proto::Hello identity, Spool* spool, unsigned reader);
-  proto::Status Connect(const std::optional<UplinkKeys>& keys);
-  int ReadMonitor(uint64_t now_ns, std::vector<std::string>* notes);
-  void OnRefusedHandshake(uint16_t event, uint64_t now_ns, std::vector<std::string>* notes);
-  void Reconnect(uint64_t now_ns);
-  int Receive(uint64_t now_ns, std::vector<std::string>* notes);
   void OnFrame(std::string_view bytes, uint64_t now_ns, std::vector<std::string>* notes);
   void OnWelcome(const proto::Welcome& welcome, uint64_t now_ns);
   int Greet(uint64_t now_ns, uint64_t now_unix_ns);
   int Stream(uint64_t now_ns, std::vector<std::string>* notes);
   void StartGreeting(uint64_t at_ns);
-  bool Send(const std::string& bytes);
 
-  std::unique_ptr<Sockets> sockets_;
-  std::string endpoint_;
-  bool has_keys_ = false;
-  uint64_t reconnect_ns_ = 0;  // 0: ZeroMQ does it
+  std::unique_ptr<Dealer> dealer_;
   proto::Hello identity_;
   Spool* spool_;
   unsigned reader_;  // of the spool

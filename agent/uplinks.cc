@@ -68,7 +68,7 @@ std::optional<proto::InFlightLimits> Uplinks::TakeLimits() {
 UplinkCounters Uplinks::counters() const {
   UplinkCounters sum;
   for (const auto& uplink : uplinks_) {
-    const UplinkCounters& counters = uplink->counters();
+    const UplinkCounters counters = uplink->counters();
     sum.greetings += counters.greetings;
     sum.inflight_sent += counters.inflight_sent;
     sum.frames_sent += counters.frames_sent;

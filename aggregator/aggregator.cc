@@ -123,6 +123,7 @@ class Aggregator::Impl {
   std::unique_ptr<Receiver> receiver_;
   std::unique_ptr<AgentBindings> bindings_;  // null: no keys
   std::atomic<bool> reload_keys_{false};
+  std::unique_ptr<Forwarding> forwarding_;  // null: there is no parent
   std::optional<ArchiveWriter> archive_;
   std::optional<Intake> intake_;
   std::optional<ArchiveKeeper> keeper_;
@@ -152,6 +153,11 @@ proto::Status Aggregator::Impl::Start() {
   if (!alerts.ok()) return alerts.status();
   alerts_ = std::move(*alerts);
   if (proto::Status listening = Listen(); !listening.ok()) return listening;
+  if (config_.start_forwarding) {
+    auto forwarding = config_.start_forwarding(data_.forward());
+    if (!forwarding.ok()) return forwarding.status();
+    forwarding_ = std::move(*forwarding);
+  }
   if (proto::Status http = StartHttp(); !http.ok()) return http;
   if (proto::Status replayed = Replay(); !replayed.ok()) return replayed;
   return OpenArchive();
@@ -197,6 +203,7 @@ proto::Status Aggregator::Impl::StartHttp() {
     if (!is_replayed_.load(std::memory_order_acquire)) return std::nullopt;
     return intake_->published_counters();
   };
+  sources.forwarding = forwarding_.get();
   auto http = HttpServer::Start(config_.http, std::move(sources), config_.http_access);
   if (!http.ok()) return http.status();
   http_ = std::move(*http);
@@ -240,6 +247,7 @@ proto::Status Aggregator::Impl::OpenArchive() {
       },
       bindings_.get(), plan_.group());
   intake_->NoteRefusals(ledger_.refused());
+  intake_->Forward(forwarding_.get());
   ArchivePolicy policy = config_.archive;
   policy.merge_bytes = plan_.copies();
   keeper_.emplace(data_.archive(), policy, KeeperLog());
@@ -295,6 +303,7 @@ void Aggregator::Impl::Stop() {
   if (keeper_) keeper_->Stop();
   if (http_ != nullptr) http_->Stop();
   if (receiver_ != nullptr) receiver_->Close();
+  if (forwarding_ != nullptr) forwarding_->Stop();
 }
 
 Aggregator::Aggregator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -9,11 +9,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "aggregator/archive_policy.h"
 #include "aggregator/archive_reader.h"
+#include "aggregator/forwarding.h"
 #include "aggregator/http_guard.h"
 #include "aggregator/inflight_board.h"
 #include "aggregator/intake.h"
@@ -41,6 +43,10 @@ struct AggregatorConfig {
   uint64_t missing_after_ns = 30'000'000'000;
   // Of the whole process; at least MemoryPlan::kLeast.
   uint64_t memory_limit = MemoryPlan::kDefault;
+  // Called with the directory for its queue; empty: there is no parent to hand on to.
+  using StartForwarding =
+      std::function<proto::Result<std::unique_ptr<Forwarding>>(const std::string& directory)>;
+  StartForwarding start_forwarding;
   ArchivePolicy archive;
   int archive_pause_ms = 10'000;  // between two looks for what is due in the archive
 };

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "aggregator/alerts.h"
+#include "aggregator/forwarding.h"
 #include "aggregator/hosts_answer.h"
 #include "aggregator/http_target.h"
 #include "aggregator/inflight_board.h"
@@ -77,8 +78,10 @@ HttpResponse RespondAlerts(const HttpSources& sources, const Target& /*target*/)
 HttpResponse RespondMetrics(const HttpSources& sources, const Target& /*target*/) {
   const std::optional<IntakeCounters> intake =
       sources.intake ? sources.intake() : std::optional<IntakeCounters>();
+  std::optional<ForwardingState> forwarding;
+  if (sources.forwarding != nullptr) forwarding = sources.forwarding->state();
   return {200, proto::MetricsText::kContentType,
-          MetricsPage(sources.ledger, intake, Now(sources), sources.store->Use()), ""};
+          MetricsPage(sources.ledger, intake, Now(sources), sources.store->Use(), forwarding), ""};
 }
 
 HttpResponse RespondInFlight(const HttpSources& sources, const Target& target) {

@@ -15,6 +15,7 @@
 namespace ringside::aggregator {
 
 class AlertEngine;
+class Forwarding;
 class HostBoard;
 class InFlightBoard;
 class Ledger;
@@ -29,6 +30,7 @@ struct HttpSources {
   const AlertEngine* alerts = nullptr;
   const InFlightBoard* inflight = nullptr;
   const HostBoard* hosts = nullptr;
+  const Forwarding* forwarding = nullptr;  // null: there is no parent
   std::function<proto::Status()> ready;
   std::function<uint64_t()> now_unix_ns;  // empty: the system's clock
   // What the intake counted; nothing while the archive is still being read.

@@ -134,6 +134,7 @@ void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) 
   if (!Admit(arrival, hello->agent, hello->host)) return;
   ++counters_.hellos;
   hosts_->Greet(*hello, frame.header, now_unix_ns_);
+  if (forwarding_ != nullptr) forwarding_->Greet(*hello, now_unix_ns_);
   proto::Welcome welcome;
   welcome.epoch = hello->epoch;
   welcome.applied_sequence = applied_.Contiguous(hello->agent, hello->epoch);
@@ -149,6 +150,7 @@ void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& fram
   if (!Admit(arrival, in_flight->agent, in_flight->host)) return;
   ++counters_.inflight;
   hosts_->Hear(*in_flight, now_unix_ns_);
+  if (forwarding_ != nullptr) forwarding_->Hear(*in_flight);
   const proto::Uuid agent = in_flight->agent;
   const proto::InFlightLimits limits = take_inflight_(std::move(*in_flight), now_unix_ns_);
   receiver_->Send(arrival.route, proto::EncodeInFlightLimits(agent, limits));
@@ -186,12 +188,22 @@ void Intake::AddToGroup(const Arrival& arrival, proto::Batch batch) {
   group_.push_back(std::move(batch));
 }
 
-// Archive, fsync, acknowledge, merge: in this order, all of the group or none.
-bool Intake::CommitGroup() {
+// The parent's queue first: what is in the archive is never sent again by its agent.
+proto::Status Intake::WriteGroup() {
   std::vector<const proto::Batch*> batches;
   batches.reserve(group_.size());
   for (const proto::Batch& batch : group_) batches.push_back(&batch);
-  const proto::Status committed = archive_->Commit(batches, applied_, now_unix_ns_);
+  if (forwarding_ != nullptr && !is_group_kept_) {
+    if (proto::Status kept = forwarding_->Keep(batches); !kept.ok()) return kept;
+    is_group_kept_ = true;
+    proto::FailPoint::Pass("intake.handed_on");
+  }
+  return archive_->Commit(batches, applied_, now_unix_ns_);
+}
+
+// Archive, fsync, acknowledge, merge: in this order, all of the group or none.
+bool Intake::CommitGroup() {
+  const proto::Status committed = WriteGroup();
   NoteCommit(committed);
   if (!committed.ok()) return false;
 
@@ -209,6 +221,7 @@ bool Intake::CommitGroup() {
   group_.clear();
   waiting_.clear();
   in_group_ = {};
+  is_group_kept_ = false;
   return true;
 }
 
@@ -223,7 +236,7 @@ void Intake::NoteCommit(const proto::Status& committed) {
                     committed.message());
     }
   } else if (!status_.ok()) {
-    spdlog::info("the archive can be written again");
+    spdlog::info("batches can be written again");
   }
   status_ = committed;
 }

@@ -1,7 +1,7 @@
 // From frames to durable, acknowledged, merged batches: the aggregator's half of "exactly once".
 //
-//   take all frames that wait (bounded) -> check -> archive, one fsync for all -> acknowledge ->
-//   merge
+//   take all frames that wait (bounded) -> check -> (hand on to a parent) -> archive, one fsync
+//   for all -> acknowledge -> merge
 //
 // A batch that was applied before is acknowledged again and nothing else. When the archive cannot
 // be written nothing is acknowledged: the group at hand is kept and tried again, and no more is
@@ -21,6 +21,7 @@
 #include "aggregator/agent_bindings.h"
 #include "aggregator/applied_set.h"
 #include "aggregator/archive_writer.h"
+#include "aggregator/forwarding.h"
 #include "aggregator/log_limit.h"
 #include "aggregator/receiver.h"
 #include "aggregator/refused_agents.h"
@@ -66,6 +67,9 @@ class Intake {
   // Agents of another version are noted there from now on.
   void NoteRefusals(RefusedAgents* refused) { refused_ = refused; }
 
+  // From now on batches are handed on before they count here.
+  void Forward(Forwarding* forwarding) { forwarding_ = forwarding; }
+
   // One turn; never waits. Returns how many frames it handled.
   int DoWork(uint64_t now_unix_ns);
 
@@ -92,6 +96,7 @@ class Intake {
   // The same, without a word to the hosts' board.
   void TurnAway(const std::string& route, const proto::Uuid& agent, const std::string& reason);
   bool CommitGroup();
+  proto::Status WriteGroup();
   void NoteCommit(const proto::Status& committed);
   void Acknowledge(const std::string& route, const proto::BatchId& id);
   void SendAcks();
@@ -104,6 +109,8 @@ class Intake {
   AgentBindings* const bindings_;
   const size_t group_bytes_;
   RefusedAgents* refused_ = nullptr;
+  Forwarding* forwarding_ = nullptr;  // null: there is no parent
+  bool is_group_kept_ = false;        // by it
   AppliedSets applied_;
   std::vector<proto::Batch> group_;  // not durable yet
   AppliedSets in_group_;

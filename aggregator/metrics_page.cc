@@ -124,10 +124,27 @@ void AddStore(const StoreUse& use, MetricsText* page) {
           "Intervals that came when their time was not held any more", use.too_old);
 }
 
+void AddForwarding(const ForwardingState& state, MetricsText* page) {
+  const LabelList parent = {{"parent", state.parent}};
+  const auto gauge = [&](const char* name, const char* help, uint64_t value) {
+    page->Gauge(name, help);
+    page->Sample(parent, value);
+  };
+  gauge("ringside_forward_connected", "1: the parent aggregator is there",
+        state.is_connected ? 1 : 0);
+  gauge("ringside_forward_waiting_frames", "Batches that the parent has not acknowledged",
+        state.waiting_frames);
+  gauge("ringside_forward_waiting_bytes", "Disk that they take", state.waiting_bytes);
+  gauge("ringside_forward_limit_bytes", "What they may take", state.limit_bytes);
+  page->Counter("ringside_forward_acknowledged_total", "Batches that the parent acknowledged");
+  page->Sample(parent, state.acknowledged_frames);
+}
+
 }  // namespace
 
 std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake,
-                        uint64_t now_unix_ns, const std::optional<StoreUse>& store) {
+                        uint64_t now_unix_ns, const std::optional<StoreUse>& store,
+                        const std::optional<ForwardingState>& forwarding) {
   MetricsText page;
   if (ledger != nullptr) {
     const LedgerView view = ledger->View(kMostMetricsProducers);
@@ -158,6 +175,7 @@ std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters
   }
   if (intake) AddIntake(*intake, &page);
   if (store) AddStore(*store, &page);
+  if (forwarding) AddForwarding(*forwarding, &page);
   return page.text();
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "aggregator/forwarding.h"
 #include "aggregator/intake.h"
 #include "aggregator/ledger.h"
 #include "aggregator/store_use.h"
@@ -16,9 +17,10 @@ namespace ringside::aggregator {
 // Producers beyond these many are left out, and counted.
 inline constexpr size_t kMostMetricsProducers = 1000;
 
-// Ledger, intake and store may be missing: what is not known is left out.
+// Ledger, intake, store and parent may be missing: what is not known is left out.
 std::string MetricsPage(const Ledger* ledger, const std::optional<IntakeCounters>& intake,
-                        uint64_t now_unix_ns, const std::optional<StoreUse>& store = std::nullopt);
+                        uint64_t now_unix_ns, const std::optional<StoreUse>& store = std::nullopt,
+                        const std::optional<ForwardingState>& forwarding = std::nullopt);
 
 }  // namespace ringside::aggregator
 

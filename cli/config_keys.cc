@@ -185,6 +185,11 @@ std::vector<ConfigKey> MakeKeys() {
       "aggregator.missing_after",
       [](DaemonConfig& c) -> std::chrono::milliseconds& { return c.aggregator.missing_after; }));
   keys.back().reloads = false;
+  text("aggregator.parent", [](DaemonConfig& c) -> Text { return c.aggregator.parent; });
+  text("aggregator.parent_key", [](DaemonConfig& c) -> Text { return c.aggregator.parent_key; });
+  keys.push_back(
+      BytesKey("aggregator.parent_queue", kLeastParentQueue,
+               [](DaemonConfig& c) -> uint64_t& { return c.aggregator.parent_queue_bytes; }));
   text("aggregator.retain", [](DaemonConfig& c) -> Text { return c.aggregator.retain; });
   keys.back().set = [](const std::string& wanted, DaemonConfig* config) {
     aggregator::ArchivePolicy policy;

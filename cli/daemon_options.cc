@@ -84,6 +84,19 @@ void AddAggregatorOptions(CLI::App* command, AggregatorOptions* options, DaemonF
           ->type_name("SIZE")
           ->default_str("512MiB");
   flags->overrides.emplace_back(memory_limit, "aggregator.memory_limit");
+  add("--parent", "aggregator.parent", &options->parent, "ENDPOINT",
+      "Another aggregator, to which everything is handed on");
+  add("--parent-key", "aggregator.parent_key", &options->parent_key, "FILE",
+      "The parent's public key; with --key");
+  CLI::Option* const parent_queue =
+      command
+          ->add_option("--parent-queue", options->parent_queue_bytes,
+                       "Disk space for what the parent has not acknowledged")
+          ->transform(CLI::AsSizeValue(false))
+          ->check(CLI::Range(kLeastParentQueue, uint64_t{1} << 50))
+          ->type_name("SIZE")
+          ->default_str("8GiB");
+  flags->overrides.emplace_back(parent_queue, "aggregator.parent_queue");
   add("--retain", "aggregator.retain", &options->retain, "KIND=AGE,BYTES ...", kRetainHelp);
 }
 

@@ -24,6 +24,9 @@ inline constexpr const char* kDefaultMetrics = "127.0.0.1:7752";
 inline constexpr uint64_t kDefaultMemoryLimit = uint64_t{512} << 20;
 inline constexpr uint64_t kLeastMemoryLimit = uint64_t{64} << 20;
 
+inline constexpr uint64_t kDefaultParentQueue = uint64_t{8} << 30;
+inline constexpr uint64_t kLeastParentQueue = uint64_t{16} << 20;
+
 inline constexpr double kLeastStuckFactor = 1;
 inline constexpr double kMostStuckFactor = 1e6;
 inline constexpr double kMostInflightHz = 100;
@@ -45,6 +48,9 @@ struct AggregatorOptions {
   // An agent that is not heard of for so long is missing.
   std::chrono::milliseconds missing_after = std::chrono::seconds(30);
   uint64_t memory_limit_bytes = kDefaultMemoryLimit;
+  std::string parent;      // endpoint of the aggregator to hand on to; empty: none
+  std::string parent_key;  // file of its public key; with `key`
+  uint64_t parent_queue_bytes = kDefaultParentQueue;
   std::string retain;  // what differs from ArchivePolicy's defaults, as its Set reads it
 };
 

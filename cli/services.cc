@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/service_notice.h"
 #include "cli/stop_signals.h"
+#include "forwarder/forwarder.h"
 #include "proto/host_port.h"
 #include "proto/loopback.h"
 
@@ -26,6 +27,25 @@ proto::Status ProvideToken(AggregatorOptions* options) {
   if (made.ok()) options->token_file = file;
   return made.status();
 }
+
+namespace {
+
+aggregator::AggregatorConfig::StartForwarding ForwardingTo(const AggregatorOptions& options) {
+  forwarder::ForwarderConfig config;
+  config.parent = options.parent;
+  // Without the parent's key, ours is for the agents only.
+  if (!options.parent_key.empty()) config.keys = {options.key, options.parent_key};
+  config.limit_bytes = options.parent_queue_bytes;
+  return [config](const std::string& directory) mutable
+         -> proto::Result<std::unique_ptr<aggregator::Forwarding>> {
+    config.directory = directory;
+    auto started = forwarder::Forwarder::Start(config);
+    if (!started.ok()) return started.status();
+    return std::unique_ptr<aggregator::Forwarding>(std::move(*started));
+  };
+}
+
+}  // namespace
 
 AggregatorService::AggregatorService() = default;
 
@@ -54,6 +74,7 @@ proto::Status AggregatorService::Start(const AggregatorOptions& options) {
   if (const proto::Status set = config.archive.Set(options.retain); !set.ok()) {
     return set;
   }
+  if (!options.parent.empty()) config.start_forwarding = ForwardingTo(options);
   auto started = aggregator::Aggregator::Start(std::move(config));
   if (!started.ok()) {
     return started.status();

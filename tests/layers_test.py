@@ -1,4 +1,5 @@
-"""Include directions: proto/ knows nobody, probe/, agent/ and aggregator/ know only proto/, cli/ joins them.
+"""Include directions: proto/ knows nobody, probe/, agent/ and aggregator/ know only proto/, forwarder/ is an
+agent to another aggregator, cli/ joins them.
 
 usage: layers_test.py ROOT
 
@@ -19,7 +20,8 @@ ALLOWED = {
     "probe": {"probe", "proto"},
     "agent": {"agent", "proto"},
     "aggregator": {"aggregator", "proto"},
-    "cli": {"cli", "agent", "aggregator", "proto"},
+    "forwarder": {"forwarder", "agent", "aggregator", "proto"},
+    "cli": {"cli", "agent", "aggregator", "forwarder", "proto"},
     "examples": {"examples"},
     "python": {"python"},
 }

@@ -4,7 +4,7 @@ import json
 import pathlib
 import subprocess
 
-from stack import RINGSIDE, Stack, wait_until
+from stack import RINGSIDE, Stack, oracle_totals, wait_until
 
 RULES = pathlib.Path(__file__).parents[2] / "examples" / "rules" / "fleet.yaml"
 
@@ -29,6 +29,11 @@ def hosts(stack, *arguments):
 
 def is_state(stack, host, state):
     return hosts(stack).get(host, {}).get("state") == state
+
+
+def has_recorded(oracle):
+    # Before that it may have no segment yet: nobody would know of its end.
+    return oracle.exists() and oracle.stat().st_size > 0 and oracle_totals([oracle])[1][0] > 0
 
 
 def test_an_agent_that_is_killed_is_missing_until_it_is_back():
@@ -86,7 +91,7 @@ def test_a_worker_in_a_crash_loop_is_noticed():
         host.start_agent()
         for _ in range(3):
             worker, oracle = host.start_worker(records=10**9, env={"RINGSIDE_SERVICE": "ocr"})
-            wait_until(lambda path=oracle: path.exists() and path.stat().st_size > 0, 20, "a worker at work")
+            wait_until(lambda path=oracle: has_recorded(path), 20, "a worker at work")
             worker.kill()
         wait_until(lambda: states(stack, "CrashLoop") == ["firing"], 30, lambda: stack.query("producer.crashes"))
         assert '"service":"ocr"' in (stack.data / "archive" / "alerts.jsonl").read_text()
