@@ -26,16 +26,30 @@ void TimingSample::Add(const TimingRecord* records, size_t count, uint32_t budge
 
 void TimingSample::Append(const TimingRecord* records, size_t count) {
   while (count > 0) {
-    if (pages_.empty() || pages_.back().size() == pages_.back().capacity()) {
-      pages_.emplace_back();
-      pages_.back().reserve(std::min<size_t>(budget_, kPageRecords));
+    if (pages_used_ == 0 || pages_[pages_used_ - 1].size() == pages_[pages_used_ - 1].capacity()) {
+      if (pages_used_ == pages_.size()) {
+        pages_.emplace_back();
+        pages_.back().reserve(std::min<size_t>(budget_, kPageRecords));
+      }
+      ++pages_used_;
     }
-    Page& page = pages_.back();
+    Page& page = pages_[pages_used_ - 1];
     const size_t piece = std::min(count, page.capacity() - page.size());
     page.insert(page.end(), records, records + piece);
     records += piece;
     count -= piece;
   }
+}
+
+void TimingSample::Reset() {
+  pages_.resize(pages_used_);
+  for (Page& page : pages_) page.clear();
+  pages_used_ = 0;
+  spread_.clear();
+  slowest_.clear();
+  seen_ = 0;
+  stride_ = 1;
+  budget_ = 0;
 }
 
 // They do not fit any more: what was kept so far goes through the choice as well.
@@ -46,6 +60,7 @@ void TimingSample::Choose() {
     for (const TimingRecord& record : page) Keep({ordinal++, record});
   }
   pages_.clear();
+  pages_used_ = 0;
 }
 
 bool TimingSample::IsSlower(const Kept& a, const Kept& b) {

@@ -26,7 +26,7 @@ class TimingSample {
       for (const proto::TimingRecord& record : page) visit(record);
     }
     for (const Kept& one : spread_) visit(one.record);
-    *this = TimingSample();
+    Reset();
   }
 
  private:
@@ -42,8 +42,12 @@ class TimingSample {
   void Append(const proto::TimingRecord* records, size_t count);
   void Choose();
   void Settle();
+  void Reset();
 
-  std::vector<Page> pages_;    // all, while they fit
+  // All, while they fit. Beyond the pages in use there may be empty ones: what one interval needed,
+  // the next will need too.
+  std::vector<Page> pages_;
+  size_t pages_used_ = 0;
   std::vector<Kept> spread_;   // every stride_-th
   std::vector<Kept> slowest_;  // a heap, the least of them in front
   uint64_t seen_ = 0;

@@ -30,11 +30,11 @@ struct HttpSources {
   const AlertEngine* alerts = nullptr;
   const InFlightBoard* inflight = nullptr;
   const HostBoard* hosts = nullptr;
-  const Forwarding* forwarding = nullptr;  // null: there is no parent
   std::function<proto::Status()> ready;
   std::function<uint64_t()> now_unix_ns;  // empty: the system's clock
   // What the intake counted; nothing while the archive is still being read.
   std::function<std::optional<IntakeCounters>()> intake;
+  const Forwarding* forwarding = nullptr;  // null: there is no parent
 };
 
 // Bodies of POST: what a rule file may have.

@@ -72,7 +72,7 @@ class Host:
         self.segments = pathlib.Path(tempfile.mkdtemp(prefix="ringside-it-", dir="/dev/shm"))
         self.state = stack.root / f"agent-{name}"
         self.agent = None
-        self.workers = 0
+        self.workers = []
 
     def start_agent(self, *extra):
         self.agent = Process(
@@ -82,21 +82,23 @@ class Host:
 
     def start_worker(self, **options):
         """Starts a worker; returns (process, oracle path)."""
-        self.workers += 1
-        oracle = self.stack.root / f"oracle-{self.name}-{self.workers}"
+        number = len(self.workers) + 1
+        oracle = self.stack.root / f"oracle-{self.name}-{number}"
         environment = {"RINGSIDE_DIR": str(self.segments), **options.pop("env", {})}
         arguments = [WORKER, "--oracle", oracle]
         for key, value in options.items():
             arguments += [f"--{key}", value]
-        log = self.stack.root / f"worker-{self.name}-{self.workers}.log"
-        return Process(arguments, log, environment), oracle
+        log = self.stack.root / f"worker-{self.name}-{number}.log"
+        self.workers.append(Process(arguments, log, environment))
+        return self.workers[-1], oracle
 
     def segment_files(self):
         return sorted(p.name for p in self.segments.glob("*.seg"))
 
     def close(self):
-        if self.agent and self.agent.running():
-            self.agent.kill()
+        for process in (self.agent, *self.workers):
+            if process and process.running():
+                process.kill()
         shutil.rmtree(self.segments, ignore_errors=True)
 
 
