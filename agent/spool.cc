@@ -183,10 +183,12 @@ Status Spool::Append(uint64_t first_sequence, const std::vector<std::string>& fr
 }
 
 Status Spool::Sync() {
-  const Status status = files_.back()->Sync();
-  must_rotate_ = !status.ok() || fsync(directory_.get()) != 0;
-  if (!status || !must_rotate_) return status;
-  return Status::Error(std::string("spool: ") + std::strerror(errno));
+  Status status = files_.back()->Sync();
+  if (status && fsync(directory_.get()) != 0) {
+    status = Status::Error(std::string("spool: ") + std::strerror(errno));
+  }
+  must_rotate_ = !status.ok();
+  return status;
 }
 
 SpoolFile* Spool::FileOf(uint64_t file_number) const {
