@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "aggregator/archive_format.h"
+#include "aggregator/archive_interval.h"
 #include "aggregator/archived_batch.h"
 #include "proto/batch.h"
 
@@ -49,7 +50,6 @@ class ArchiveLines {
                   const proto::SeriesKey& key, std::string* out);
   void AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
                       const MergedProducer* merged, std::string* out);
-  void AppendInterval(uint64_t series, const proto::SeriesDelta& delta, std::string* out);
 
   std::string stem_;
   // A series' definition by 128 bits of it, under seeds that nobody else knows: with a hundred
@@ -66,8 +66,11 @@ class ArchiveLines {
 
   const Digest seeds_;
   std::unordered_map<Digest, uint64_t, DigestHash> series_;  // -> number
-  std::string packed_;                                       // reused
-  std::string interval_start_;                               // of the batch at hand, as text
+  // Of a series, reused; the first `packed_producer_` bytes are of the producer at hand.
+  std::string packed_;
+  size_t packed_producer_ = 0;
+  IntervalLines intervals_;
+  std::string interval_start_;  // of the batch at hand, as text
   std::string interval_end_;
 };
 

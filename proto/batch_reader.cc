@@ -180,7 +180,7 @@ class BatchReader {
       cursor_.Fail("series.histogram", histogram.message());
       return Histogram();
     }
-    Charge("series.histogram", histogram->CellCount() * sizeof(uint64_t));
+    Charge("series.histogram", bytes.size());
     return std::move(*histogram);
   }
 
