@@ -9,29 +9,30 @@ namespace ringside::aggregator {
 namespace {
 
 // Buckets are written as runs of neighbours; so many empty ones in a row end a run.
-constexpr int32_t kRunGap = 4;
+constexpr int32_t kRunGap = 8;
+
+char* PutText(std::string_view text, char* to) {
+  for (const char c : text) *to++ = c;
+  return to;
+}
 
 // [[first_index,[count,count,...]],...]
 void AppendBuckets(std::string_view key, const std::vector<proto::BucketRange::Bucket>& buckets,
                    JsonPen* pen) {
   if (buckets.empty()) return;
   pen->Text(key);
-  int32_t next = buckets.front().index;
-  pen->Text("[[");
-  pen->Number(next);
-  pen->Text(",[");
-  bool is_first = true;
+  std::string_view before = "[[";  // a run
+  int32_t next = buckets.front().index - kRunGap;
   for (const auto& [index, count] : buckets) {
+    char* to = pen->Room();
     if (index - next >= kRunGap) {
-      pen->Text("]],[");
-      pen->Number(index);
-      pen->Text(",[");
+      to = PutText(",[", JsonPen::Put(index, PutText(before, to)));
+      before = "]],[";
     } else {
-      for (; next < index; ++next) pen->Text(",0");
-      if (!is_first) pen->Text(",");
+      for (; next < index; ++next) to = PutText(",0", to);
+      *to++ = ',';
     }
-    is_first = false;
-    pen->Number(count);
+    pen->Wrote(JsonPen::Put(count, to));
     next = index + 1;
   }
   pen->Text("]]]");

@@ -85,9 +85,8 @@ bool ReadNumbers(Scanner* scanner, uint64_t* series, proto::Distribution* delta)
   uint64_t count = 0;
   int64_t sum = 0;
   if (!scanner->TakeMember(R"({"type":"interval","series":)", series) ||
-      !scanner->Take(R"(,"start":")") || !scanner->SkipText() ||
-      !scanner->Take(R"(,"end":")") || !scanner->SkipText() ||
-      !scanner->TakeMember(R"(,"count":)", &count) ||
+      !scanner->Take(R"(,"start":")") || !scanner->SkipText() || !scanner->Take(R"(,"end":")") ||
+      !scanner->SkipText() || !scanner->TakeMember(R"(,"count":)", &count) ||
       !scanner->TakeMember(R"(,"sum":)", &sum)) {
     return false;
   }
@@ -109,8 +108,7 @@ bool IntervalReader::Read(std::string_view line, uint64_t* series, proto::Distri
   uint64_t scale = 0;
   uint64_t zero = 0;
   if (!ReadNumbers(&scanner, series, delta) || !scanner.TakeMember(R"(,"scale":)", &scale) ||
-      scale > proto::kMaxScale ||
-      (scanner.Take(R"(,"zero":)") && !scanner.Take(&zero))) {
+      scale > proto::kMaxScale || (scanner.Take(R"(,"zero":)") && !scanner.Take(&zero))) {
     return false;
   }
   const int64_t limit = int64_t{proto::kMaxIndexOctaves} << scale;

@@ -8,8 +8,8 @@
 namespace ringside::aggregator {
 namespace {
 
-// When the newest batch came of those before the newest file: what is not older follows, if anything
-// does. 0: nothing is known.
+// When the newest batch came of those before the newest file: what is not older follows, if
+// anything does. 0: nothing is known.
 uint64_t NewestUnixNs(const std::string& dir) {
   const auto entries = ListArchive(ArchiveDirectory(dir));
   if (!entries.ok()) return 0;
@@ -18,8 +18,7 @@ uint64_t NewestUnixNs(const std::string& dir) {
     const bool is_raw = entry.name.kind == ArchiveKind::kRaw;
     if (is_raw && (last == nullptr || entry.name.number > last->name.number)) last = &entry;
   }
-  const auto head = last == nullptr ? std::nullopt
-                                    : PeekHead(ArchiveDirectory(dir), last->name);
+  const auto head = last == nullptr ? std::nullopt : PeekHead(ArchiveDirectory(dir), last->name);
   if (!head) return 0;
   uint64_t newest = 0;
   for (const auto& [key, entry] : head->applied.entries()) {

@@ -20,6 +20,14 @@ class JsonPen {
   JsonPen(const JsonPen&) = delete;
   JsonPen& operator=(const JsonPen&) = delete;
 
+  // For what is written in a tight loop: there are kMostText bytes of room; Wrote says where the
+  // next text goes.
+  char* Room() {
+    MakeRoom();
+    return at_;
+  }
+  void Wrote(char* end) { at_ = end; }
+
   // As it is, without quotes; kMostText at most.
   void Text(std::string_view text) {
     MakeRoom();
@@ -29,16 +37,22 @@ class JsonPen {
   template <typename Integer>
   void Number(Integer value) {
     MakeRoom();
+    at_ = Put(value, at_);
+  }
+  template <typename Integer>
+  static char* Put(Integer value, char* to) {
     if (value >= 0 && value < 10) {
-      *at_++ = static_cast<char>('0' + static_cast<char>(value));
-    } else {
-      at_ = std::to_chars(at_, buffer_.data() + buffer_.size(), value).ptr;
+      *to++ = static_cast<char>('0' + static_cast<char>(value));
+      return to;
     }
+    return std::to_chars(to, to + kMostDigits, value).ptr;
   }
 
   static constexpr size_t kMostText = 128;
 
  private:
+  static constexpr size_t kMostDigits = 20;
+
   void MakeRoom() {
     if (static_cast<size_t>(buffer_.data() + buffer_.size() - at_) < kMostText) Empty();
   }

@@ -52,7 +52,7 @@ class FleetArchive {
   aggregator::AppliedSets applied_;
   std::mt19937_64 random_{7};
   std::vector<proto::Distribution> drawn_;  // for the interval at hand; empty: each is drawn anew
-  std::vector<uint64_t> recorded_;  // by host
+  std::vector<uint64_t> recorded_;          // by host
   uint64_t now_unix_ns_;
   uint64_t sequence_ = 0;
   uint64_t intervals_ = 0;

@@ -106,8 +106,8 @@ Result<Cost> MeasureCost(const Context& context, uint64_t agents, uint64_t serie
   cost.agents = agents;
   cost.bytes_per_interval =
       finest.value("bytes", 0.0) / std::max(1.0, finest.value("intervals", 0.0));
-  cost.seconds_held = store.value("limit", 0.0) /
-                      (cost.bytes_per_interval * static_cast<double>(agents * series));
+  cost.seconds_held =
+      store.value("limit", 0.0) / (cost.bytes_per_interval * static_cast<double>(agents * series));
   std::fprintf(stderr,
                "  %llu agents x %llu series at 1 s: %.1f %% of a core, %.0f MiB, acknowledged in "
                "p50 %.1f ms p99 %.1f ms, %.0f s held as they came, %.0f B an interval\n",
