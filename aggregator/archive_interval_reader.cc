@@ -43,6 +43,28 @@ class Scanner {
     *value = is_negative ? -static_cast<int64_t>(magnitude) : static_cast<int64_t>(magnitude);
     return true;
   }
+  // "count,count,...", of which most have one digit. Buckets from `index` on go behind `buckets`.
+  bool TakeCounts(int64_t index, int64_t limit, Buckets* buckets) {
+    const char* at = at_;
+    while (true) {
+      if (index < -limit || index > limit) return false;
+      uint64_t count = static_cast<unsigned char>(*at - '0');
+      if (count >= 10) return false;
+      if (static_cast<unsigned char>(at[1] - '0') < 10) {
+        at_ = at;
+        if (!Take(&count)) return false;
+        at = at_;
+      } else {
+        ++at;
+      }
+      if (count != 0) buckets->push_back({static_cast<int32_t>(index), count});
+      ++index;
+      if (*at != ',') break;
+      ++at;
+    }
+    at_ = at;
+    return true;
+  }
   template <typename Integer>
   bool TakeMember(std::string_view key, Integer* value) {
     return Take(key) && Take(value);
@@ -62,13 +84,7 @@ bool ReadRun(Scanner* scanner, int64_t limit, Buckets* buckets) {
   int64_t index = 0;
   if (!scanner->TakeMember("[", &index) || !scanner->Take(",[")) return false;
   if (!buckets->empty() && index <= buckets->back().index) return false;
-  do {
-    uint64_t count = 0;
-    if (index < -limit || index > limit || !scanner->Take(&count)) return false;
-    if (count != 0) buckets->push_back({static_cast<int32_t>(index), count});
-    ++index;
-  } while (scanner->Take(","));
-  return scanner->Take("]]");
+  return scanner->TakeCounts(index, limit, buckets) && scanner->Take("]]");
 }
 
 bool ReadBuckets(Scanner* scanner, std::string_view key, int64_t limit, Buckets* buckets) {

@@ -206,7 +206,7 @@ void AddAggregatorSuite(std::vector<Benchmark>* benchmarks) {
   fleet("aggregator.fleet_history", "s", "bytes of a series-interval", [](const Cost& cost) {
     return Figure{cost.seconds_held, cost.bytes_per_interval};
   });
-  for (const uint64_t agents : {10, 100, 1000, 10'000}) {
+  for (const uint64_t agents : {10, 100, 1000, 5000, 10'000}) {
     AddCost(benchmarks, "aggregator.agents_" + std::to_string(agents), agents, 10);
   }
   for (const uint64_t series : {100, 1000, 10'000, 100'000}) {

@@ -106,6 +106,12 @@ void EncodeBuckets(const HistogramForm& form, const Buckets& positive, const Buc
   PutBuckets(negative, count_bits, out);
 }
 
+size_t CellsOf(std::string_view bytes) {
+  Cursor cursor = CursorOf(bytes);
+  Head head;
+  return ReadHead(&cursor, &head) ? size_t{head.positive.span} + head.negative.span : 0;
+}
+
 void Histogram::Encode(std::string* out) const {
   if (!encoded_.empty()) {
     out->append(encoded_);

@@ -62,8 +62,7 @@ TEST(ArchiveInterval, RoundTrip_CounterAndNothing) {
 }
 
 TEST(ArchiveInterval, OtherForms_AreLeftAlone) {
-  const char* const tail = R"(,"start":"s","end":"e","count":1,)";
-  const std::string begin = std::string(R"({"type":"interval","series":1)") + tail;
+  const std::string begin(R"({"type":"interval","series":1,"start":"s","end":"e","count":1,)");
   uint64_t series = 0;
   proto::Distribution delta;
   ASSERT_TRUE(
