@@ -191,6 +191,7 @@ uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDe
   PackKey(key, &packed_);
   const auto [found, is_new] = series_.try_emplace(DigestOf(packed_), series_.size() + 1);
   if (!is_new) return found->second;
+  const size_t before = out->size();
   JsonObject object(out);
   object.String("type", "series");
   object.Integer("series", found->second);
@@ -209,6 +210,7 @@ uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDe
   object.String("producer", proto::ToString(producer.uuid));
   object.Close();
   out->push_back('\n');
+  definition_bytes_ += out->size() - before;
   return found->second;
 }
 

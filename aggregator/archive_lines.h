@@ -40,6 +40,8 @@ class ArchiveLines {
   }
   // Series defined so far: the memory that this instance needs follows it.
   size_t series_count() const { return series_.size(); }
+  // And how much of the text they are.
+  uint64_t definition_bytes() const { return definition_bytes_; }
 
  private:
   uint64_t Append(const proto::Batch& batch, const ArchivedBatch* merged, uint64_t previous,
@@ -66,6 +68,7 @@ class ArchiveLines {
 
   const Digest seeds_;
   std::unordered_map<Digest, uint64_t, DigestHash> series_;  // -> number
+  uint64_t definition_bytes_ = 0;
   // Of a series, reused; the first `packed_producer_` bytes are of the producer at hand.
   std::string packed_;
   size_t packed_producer_ = 0;
