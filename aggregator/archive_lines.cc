@@ -1,7 +1,6 @@
 #include "aggregator/archive_lines.h"
 
 #include <array>
-#include <charconv>
 #include <random>
 
 #include "aggregator/json_text.h"
@@ -11,9 +10,6 @@
 namespace ringside::aggregator {
 namespace {
 
-// Buckets are written as runs of neighbours; so many empty ones in a row end a run.
-constexpr uint32_t kRunGap = 4;
-
 template <size_t Count>
 void AppendReasons(std::string_view key, const std::array<uint64_t, Count>& counts,
                    const std::array<const char*, Count>& names, JsonObject* object) {
@@ -22,72 +18,6 @@ void AppendReasons(std::string_view key, const std::array<uint64_t, Count>& coun
     if (counts[i] != 0) reasons.Integer(names[i], counts[i]);
   }
   reasons.Close();
-}
-
-// Gathers text before it goes to a string: that looks after its end with every byte otherwise.
-class Pen {
- public:
-  explicit Pen(std::string* out) : out_(out) {}
-  ~Pen() { out_->append(buffer_.data(), at_); }
-  Pen(const Pen&) = delete;
-  Pen& operator=(const Pen&) = delete;
-
-  void Text(std::string_view text) {
-    MakeRoom();
-    for (const char c : text) *at_++ = c;
-  }
-  template <typename Integer>
-  void Number(Integer value) {
-    MakeRoom();
-    if (value >= 0 && value < 10) {
-      *at_++ = static_cast<char>('0' + static_cast<char>(value));
-    } else {
-      at_ = std::to_chars(at_, buffer_.data() + buffer_.size(), value).ptr;
-    }
-  }
-
- private:
-  static constexpr size_t kLongest = 24;  // of what is written at once
-
-  void MakeRoom() {
-    if (static_cast<size_t>(buffer_.data() + buffer_.size() - at_) >= kLongest) return;
-    out_->append(buffer_.data(), at_);
-    at_ = buffer_.data();
-  }
-
-  std::string* const out_;
-  std::array<char, 1024> buffer_;
-  char* at_ = buffer_.data();
-};
-
-// [[first_index,[count,count,...]],...]
-void AppendBuckets(std::string_view key, const proto::BucketRange& range, JsonObject* object) {
-  const std::vector<uint64_t>& counts = range.counts();
-  // Where the filled cells are, found without a branch for each: it could not be guessed.
-  std::vector<uint32_t> filled(counts.size());
-  uint32_t* end = filled.data();
-  for (uint32_t i = 0; i < counts.size(); ++i) {
-    *end = i;
-    end += counts[i] != 0 ? 1 : 0;
-  }
-  if (end == filled.data()) return;
-  Pen pen(object->Key(key));
-  bool is_first = true;
-  uint32_t next = 0;
-  for (const uint32_t* place = filled.data(); place != end; ++place) {
-    if (!is_first && *place - next < kRunGap) {
-      for (; next < *place; ++next) pen.Text(",0");
-      pen.Text(",");
-    } else {
-      pen.Text(is_first ? "[[" : "]],[");
-      pen.Number(range.first_index() + static_cast<int32_t>(*place));
-      pen.Text(",[");
-      is_first = false;
-    }
-    pen.Number(counts[*place]);
-    next = *place + 1;
-  }
-  pen.Text("]]]");
 }
 
 // [[first,last],...]
@@ -155,13 +85,15 @@ void Pack(std::string_view text, std::string* out) {
   out->append(text);
 }
 
-// Equal text for equal series of one producer.
-void PackSeries(const proto::ProducerDelta& producer, const proto::SeriesKey& key,
-                std::string* out) {
+// Equal text for equal series of one producer; that of the producer is the same for all of them.
+void PackProducer(const proto::ProducerDelta& producer, std::string* out) {
   out->assign(reinterpret_cast<const char*>(producer.uuid.bytes.data()),
               producer.uuid.bytes.size());
   Pack(producer.instance, out);
   Pack(producer.service, out);
+}
+
+void PackKey(const proto::SeriesKey& key, std::string* out) {
   out->push_back(static_cast<char>(key.kind));
   out->push_back(static_cast<char>(key.outcome));
   out->push_back(static_cast<char>(key.resolution));
@@ -204,11 +136,14 @@ void ArchiveLines::AppendLines(const proto::Batch& batch, const ArchivedBatch* m
                                std::string* out) {
   interval_start_ = FormatUtc(batch.interval_start_unix_ns);
   interval_end_ = FormatUtc(batch.interval_end_unix_ns);
+  intervals_.Begin(interval_start_, interval_end_);
   for (size_t i = 0; i < batch.producers.size(); ++i) {
     const proto::ProducerDelta& producer = batch.producers[i];
     AppendProducer(batch, producer, merged == nullptr ? nullptr : &merged->merged[i], out);
+    PackProducer(producer, &packed_);
+    packed_producer_ = packed_.size();
     for (const proto::SeriesDelta& delta : producer.series) {
-      AppendInterval(Define(batch, producer, delta.key, out), delta, out);
+      intervals_.Append(Define(batch, producer, delta.key, out), delta, out);
     }
     for (const proto::RequestRow& request : producer.requests) {
       AppendRequestLine(batch.host, producer, request, out);
@@ -252,9 +187,11 @@ uint64_t ArchiveLines::Append(const proto::Batch& batch, const ArchivedBatch* me
 
 uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
                               const proto::SeriesKey& key, std::string* out) {
-  PackSeries(producer, key, &packed_);
+  packed_.resize(packed_producer_);
+  PackKey(key, &packed_);
   const auto [found, is_new] = series_.try_emplace(DigestOf(packed_), series_.size() + 1);
   if (!is_new) return found->second;
+  const size_t before = out->size();
   JsonObject object(out);
   object.String("type", "series");
   object.Integer("series", found->second);
@@ -273,6 +210,7 @@ uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDe
   object.String("producer", proto::ToString(producer.uuid));
   object.Close();
   out->push_back('\n');
+  definition_bytes_ += out->size() - before;
   return found->second;
 }
 
@@ -300,34 +238,6 @@ void ArchiveLines::AppendProducer(const proto::Batch& batch, const proto::Produc
   object.Integer("detail_written", totals.detail_written);
   object.Integer("detail_sent", totals.detail_sent);
   AppendReasons("dropped", totals.dropped, proto::kDropReasonNames, &object);
-  object.Close();
-  out->push_back('\n');
-}
-
-void ArchiveLines::AppendInterval(uint64_t series, const proto::SeriesDelta& delta,
-                                  std::string* out) {
-  const proto::Distribution& d = delta.delta;
-  JsonObject object(out);
-  object.String("type", "interval");
-  object.Integer("series", series);
-  object.String("start", interval_start_);
-  object.String("end", interval_end_);
-  object.Integer("count", d.Count());
-  AppendJsonInteger(d.sum, object.Key("sum"));
-  if (d.has_extremes) {
-    object.Signed("min", d.min);
-    object.Signed("max", d.max);
-  }
-  if (d.last_unix_ns != 0) {
-    object.Signed("last", d.last);
-    object.Integer("last_unix_ns", d.last_unix_ns);
-  }
-  if (d.resolution != delta.key.resolution) object.Signed("resolution", d.resolution);
-  object.Signed("scale", d.histogram.scale());
-  if (d.histogram.zero_count() != 0) object.Integer("zero", d.histogram.zero_count());
-  AppendBuckets("buckets", d.histogram.positive(), &object);
-  AppendBuckets("negative", d.histogram.negative(), &object);
-  if (d.histogram.fractional()) object.Bool("fractional", true);
   object.Close();
   out->push_back('\n');
 }

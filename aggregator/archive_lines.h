@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "aggregator/archive_format.h"
+#include "aggregator/archive_interval.h"
 #include "aggregator/archived_batch.h"
 #include "proto/batch.h"
 
@@ -39,6 +40,8 @@ class ArchiveLines {
   }
   // Series defined so far: the memory that this instance needs follows it.
   size_t series_count() const { return series_.size(); }
+  // And how much of the text they are.
+  uint64_t definition_bytes() const { return definition_bytes_; }
 
  private:
   uint64_t Append(const proto::Batch& batch, const ArchivedBatch* merged, uint64_t previous,
@@ -49,7 +52,6 @@ class ArchiveLines {
                   const proto::SeriesKey& key, std::string* out);
   void AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
                       const MergedProducer* merged, std::string* out);
-  void AppendInterval(uint64_t series, const proto::SeriesDelta& delta, std::string* out);
 
   std::string stem_;
   // A series' definition by 128 bits of it, under seeds that nobody else knows: with a hundred
@@ -66,8 +68,12 @@ class ArchiveLines {
 
   const Digest seeds_;
   std::unordered_map<Digest, uint64_t, DigestHash> series_;  // -> number
-  std::string packed_;                                       // reused
-  std::string interval_start_;                               // of the batch at hand, as text
+  uint64_t definition_bytes_ = 0;
+  // Of a series, reused; the first `packed_producer_` bytes are of the producer at hand.
+  std::string packed_;
+  size_t packed_producer_ = 0;
+  IntervalLines intervals_;
+  std::string interval_start_;  // of the batch at hand, as text
   std::string interval_end_;
 };
 

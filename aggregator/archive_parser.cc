@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "aggregator/archive_interval_reader.h"
 #include "aggregator/json_fields.h"
 
 namespace ringside::aggregator {
@@ -76,6 +77,14 @@ bool ReadBuckets(JsonFields* f, std::string_view key, int scale, std::vector<Buc
   return true;
 }
 
+// A batch has many histograms: none may take more memory than its bytes.
+void Pack(proto::Histogram* histogram) {
+  std::string bytes;
+  histogram->Encode(&bytes);
+  proto::Result<proto::Histogram> packed = proto::Histogram::Decode(bytes);
+  if (packed.ok()) *histogram = std::move(*packed);
+}
+
 bool ReadHistogram(JsonFields* f, proto::Histogram* histogram) {
   int8_t scale = 0;
   uint64_t zero = 0;
@@ -98,6 +107,7 @@ bool ReadHistogram(JsonFields* f, proto::Histogram* histogram) {
   for (const Bucket& bucket : positive) histogram->AddPositive(bucket.index + shift, bucket.count);
   for (const Bucket& bucket : negative) histogram->AddNegative(bucket.index + shift, bucket.count);
   if (is_fractional) histogram->ShiftOctaves(-1);
+  Pack(histogram);
   return true;
 }
 
@@ -227,7 +237,10 @@ class ArchiveParser::Impl {
  private:
   bool ReadSeriesLine(JsonFields* f);
   bool FindSeries(JsonFields* f, proto::SeriesKey* key);
+  const proto::SeriesKey* KeyOf(uint64_t number) const;
+  bool ReadIntervalAsWritten(std::string_view line, ArchivedBatch* batch);
 
+  IntervalReader interval_reader_;
   simdjson::dom::parser parser_;
   std::unordered_map<uint64_t, proto::SeriesKey> series_;
   std::unordered_map<uint64_t, proto::SeriesKey> new_series_;  // of the batch at hand
@@ -248,17 +261,36 @@ bool ArchiveParser::Impl::ReadSeriesLine(JsonFields* f) {
 bool ArchiveParser::Impl::FindSeries(JsonFields* f, proto::SeriesKey* key) {
   uint64_t number = 0;
   if (!f->Get("series", &number)) return false;
+  const proto::SeriesKey* const known = KeyOf(number);
+  if (known == nullptr) return f->Fail("series", "names a series whose definition is missing");
+  *key = *known;
+  return true;
+}
+
+const proto::SeriesKey* ArchiveParser::Impl::KeyOf(uint64_t number) const {
   for (const auto* table : {&new_series_, &series_}) {
     const auto found = table->find(number);
-    if (found == table->end()) continue;
-    *key = found->second;
-    return true;
+    if (found != table->end()) return &found->second;
   }
-  return f->Fail("series", "names a series whose definition is missing");
+  return nullptr;
+}
+
+// False: nothing was read, and the line is to be read as any JSON.
+bool ArchiveParser::Impl::ReadIntervalAsWritten(std::string_view line, ArchivedBatch* batch) {
+  if (batch->producers.empty()) return false;
+  uint64_t number = 0;
+  proto::Distribution delta;
+  if (!interval_reader_.Read(line, &number, &delta)) return false;
+  const proto::SeriesKey* const key = KeyOf(number);
+  if (key == nullptr) return false;
+  delta.resolution = key->resolution;
+  batch->producers.back().series.push_back({*key, std::move(delta)});
+  return true;
 }
 
 bool ArchiveParser::Impl::ParseLine(std::string_view line, ArchivedBatch* batch,
                                     std::string* error) {
+  if (ReadIntervalAsWritten(line, batch)) return true;
   JsonFields::Object object;
   if (!Open(line, &object, error)) return false;
   JsonFields f(object);

@@ -1,5 +1,6 @@
 #include "aggregator/archive_writer.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -15,6 +16,11 @@ namespace ringside::aggregator {
 namespace {
 
 constexpr uint64_t kDayNs = 24ull * 3600 * 1000000000ull;
+
+// Every file defines its series anew: one that has hardly more than definitions goes on until they
+// are this part of it, but not beyond so many times its size.
+constexpr uint64_t kDefinitionPart = 4;
+constexpr uint64_t kMostTimes = 8;
 
 }  // namespace
 
@@ -44,7 +50,10 @@ proto::Status ArchiveWriter::Commit(const std::vector<const proto::Batch*>& batc
 
 bool ArchiveWriter::MustRotate(uint64_t now_unix_ns) const {
   if (!file_->has_batches) return false;
-  return file_->size >= options_.rotate_bytes || now_unix_ns / kDayNs != file_->day ||
+  const uint64_t worth = file_->lines.definition_bytes() * kDefinitionPart;
+  const uint64_t full =
+      std::clamp(worth, options_.rotate_bytes, options_.rotate_bytes * kMostTimes);
+  return file_->size >= full || now_unix_ns / kDayNs != file_->day ||
          file_->lines.series_count() >= options_.rotate_series;
 }
 

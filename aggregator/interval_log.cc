@@ -23,7 +23,8 @@ constexpr size_t kMostHeadBytes = 96;
 
 constexpr size_t kMallocAlignment = 16;
 constexpr size_t kMallocHeader = 8;
-// Blocks grow by steps of this much: a series of few intervals must not cost a whole block.
+// Blocks grow by half, and at least by this much: a series of few intervals must not cost a whole
+// block, and one of many must not be copied with each.
 constexpr size_t kGrowth = 96;
 
 char* PutVarint(uint64_t value, char* out) {
@@ -183,7 +184,8 @@ char* IntervalLog::Reserve(size_t bytes, LogUse* use) {
   const size_t needed = last_ == nullptr ? bytes : last_->end + bytes;
   if (last_ != nullptr && needed <= last_->capacity) return last_->bytes() + last_->end;
   const bool grows = last_ != nullptr && needed <= kMostCapacity;
-  Block* const block = Allocate(grows ? std::min(needed + kGrowth, kMostCapacity) : bytes, use);
+  const size_t grown = needed + std::max(kGrowth, needed / 2);
+  Block* const block = Allocate(grows ? std::min(grown, kMostCapacity) : bytes, use);
   if (!grows) {
     block->base = last_ == nullptr ? 0 : last_->last_end;
     block->previous = last_;

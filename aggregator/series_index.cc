@@ -3,36 +3,23 @@
 #include <utility>
 
 #include "aggregator/heap_size.h"
+#include "proto/checksum.h"
 
 namespace ringside::aggregator {
 namespace {
 
-class Hasher {
- public:
-  void Add(std::string_view text) { Mix(std::hash<std::string_view>{}(text)); }
-  void Mix(size_t word) {
-    hash_ ^= word + size_t{0x9e3779b97f4a7c15} + (hash_ << 6) + (hash_ >> 2);
-  }
-  size_t hash() const { return hash_; }
-
- private:
-  size_t hash_ = 0;
-};
-
 size_t HashOf(const ProducerInfo* producer, const proto::SeriesKey& key) {
-  Hasher hasher;
-  hasher.Mix(std::hash<const ProducerInfo*>{}(producer));
-  hasher.Add(key.path);
-  hasher.Mix((static_cast<size_t>(key.kind) << 24) | (static_cast<size_t>(key.outcome) << 16) |
-             (static_cast<size_t>(static_cast<uint8_t>(key.resolution)) << 8) |
-             static_cast<size_t>(key.is_signed));
-  hasher.Add(key.error_type);
-  hasher.Add(key.unit);
-  for (const auto& [name, value] : key.labels) {
-    hasher.Add(name);
-    hasher.Add(value);
+  uint64_t hash = reinterpret_cast<uintptr_t>(producer);
+  hash ^= uint64_t{static_cast<uint8_t>(key.kind)} << 56 |
+          uint64_t{static_cast<uint8_t>(key.outcome)} << 48 |
+          uint64_t{static_cast<uint8_t>(key.resolution)} << 8 | uint64_t{key.is_signed};
+  for (const std::string* text : {&key.path, &key.error_type, &key.unit}) {
+    hash = proto::Checksum(*text, hash);
   }
-  return hasher.hash();
+  for (const auto& [name, value] : key.labels) {
+    hash = proto::Checksum(value, proto::Checksum(name, hash));
+  }
+  return hash;
 }
 
 // The series and its places in the index: a pointer in the list, a node and a bucket in each of the

@@ -55,7 +55,12 @@ void Store::SetLimit(uint64_t limit_bytes) {
 
 uint64_t Store::AgeReference() const {
   const uint64_t now = options_.now_unix_ns ? options_.now_unix_ns() : SystemUnixNs();
-  return std::min(last_closed_unix_ns_, now + kClockToleranceNs);
+  return std::min(std::max(last_closed_unix_ns_, expected_unix_ns_), now + kClockToleranceNs);
+}
+
+void Store::ExpectUntil(uint64_t unix_ns) {
+  const std::unique_lock lock(mutex_);
+  expected_unix_ns_ = unix_ns;
 }
 
 void Store::Apply(const proto::Batch& batch) {
@@ -126,10 +131,10 @@ void Store::ApplyProducer(const proto::Batch& batch, const proto::ProducerDelta&
     producer = index_.InternProducer(batch.host, delta);
   }
   for (const proto::SeriesDelta& series : delta.series) {
-    const StoredInterval interval = StoredInterval::From(series.delta, batch.interval_start_unix_ns,
-                                                         batch.interval_end_unix_ns);
+    const IntervalView interval = IntervalView::Of(series.delta, batch.interval_start_unix_ns,
+                                                   batch.interval_end_unix_ns, &room_);
     StoredSeries* const stored = SeriesOf(batch.host, producer, series);
-    if (!stored->mutable_intervals()->Add(interval.View(), pressure_.ages(), now, &use_)) {
+    if (!stored->mutable_intervals()->Add(interval, pressure_.ages(), now, &use_)) {
       ++too_old_;
     }
   }

@@ -66,6 +66,10 @@ class Store {
   // none of its time. Ages are measured from `now_unix_ns`, the aggregator's clock.
   void ApplyOwn(const proto::Batch& batch, uint64_t now_unix_ns);
 
+  // Intervals that are this late or later follow: ages are measured from then at least. So what is
+  // read in order of time, long after it was, goes to the tier where it belongs at once.
+  void ExpectUntil(uint64_t unix_ns);
+
   // Hosts whose clocks differ.
   void SetClocks(HostClocks clocks);
   HostClocks Clocks() const;
@@ -125,6 +129,7 @@ class Store {
   TierUse use_{};           // of all series
   TierUse coverage_use_{};  // of all hosts
   uint64_t last_closed_unix_ns_ = 0;
+  uint64_t expected_unix_ns_ = 0;
   std::map<std::string, uint64_t, std::less<>> closed_unix_ns_;  // by host, its own clock
   HostClocks clocks_;
   size_t to_sweep_ = 0;  // series that have not yet been seen since the last tightening
@@ -132,6 +137,7 @@ class Store {
   uint64_t overflowed_samples_ = 0;
   uint64_t folded_series_ = 0;
   uint64_t too_old_ = 0;
+  std::string room_;  // for a histogram's bytes, reused
 };
 
 }  // namespace ringside::aggregator

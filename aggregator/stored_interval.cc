@@ -37,20 +37,26 @@ void IntervalView::AddTo(proto::Distribution* out) const {
   }
 }
 
+IntervalView IntervalView::Of(const proto::Distribution& delta, uint64_t start, uint64_t end,
+                              std::string* room) {
+  IntervalView view;
+  view.start_unix_ns = std::min(start, end);
+  view.end_unix_ns = end;
+  view.sum = delta.sum;
+  if (delta.Count() != 0) view.histogram = delta.histogram.Encoded(room);
+  view.min = delta.min;
+  view.max = delta.max;
+  view.has_extremes = delta.has_extremes;
+  view.last = delta.last;
+  view.last_unix_ns = delta.last_unix_ns;
+  view.resolution = delta.resolution;
+  return view;
+}
+
 StoredInterval StoredInterval::From(const proto::Distribution& delta, uint64_t start,
                                     uint64_t end) {
-  StoredInterval stored;
-  stored.start_unix_ns = std::min(start, end);
-  stored.end_unix_ns = end;
-  stored.sum = delta.sum;
-  if (delta.Count() != 0) delta.histogram.Encode(&stored.histogram);
-  stored.min = delta.min;
-  stored.max = delta.max;
-  stored.has_extremes = delta.has_extremes;
-  stored.last = delta.last;
-  stored.last_unix_ns = delta.last_unix_ns;
-  stored.resolution = delta.resolution;
-  return stored;
+  std::string room;
+  return CopyOf(IntervalView::Of(delta, start, end, &room));
 }
 
 StoredInterval StoredInterval::CopyOf(const IntervalView& view) {

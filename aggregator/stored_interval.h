@@ -29,6 +29,9 @@ struct IntervalValues {
 struct IntervalView : IntervalValues {
   std::string_view histogram;  // proto::Histogram::Encode; empty when there are no samples
 
+  // Valid as long as `delta` is left alone, and `room`, which may hold the histogram's bytes.
+  static IntervalView Of(const proto::Distribution& delta, uint64_t start, uint64_t end,
+                         std::string* room);
   // Exact. `out` takes the coarser scale and the finer resolution.
   void AddTo(proto::Distribution* out) const;
 };

@@ -110,12 +110,17 @@ struct SimulatedAgent {
   std::deque<OnItsWay> on_its_way;
 };
 
-// So many sockets need two descriptors each.
-void RaiseDescriptorLimit() {
+// Two for each socket, and some for everything else.
+Status ClaimDescriptors(uint64_t agents) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  const uint64_t needed = 2 * agents + 200;
+  if (limit.rlim_cur >= needed) return {};
+  return Status::Error(std::to_string(agents) + " agents need " + std::to_string(needed) +
+                       " descriptors, the limit is " + std::to_string(limit.rlim_cur) +
+                       " (ulimit -Hn)");
 }
 
 }  // namespace
@@ -180,7 +185,6 @@ proto::Batch AgentFleet::Impl::BatchOf(const SimulatedAgent& agent, uint64_t fir
 }
 
 void AgentFleet::Impl::Connect() {
-  RaiseDescriptorLimit();
   context_.set(zmq::ctxopt::max_sockets, static_cast<int>(plan_.agents) + 16);
   std::mt19937_64 random(plan_.seed);
   for (uint64_t i = 0; i < plan_.agents; ++i) {
@@ -264,6 +268,7 @@ AgentFleet::AgentFleet(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AgentFleet::~AgentFleet() = default;
 
 Result<std::unique_ptr<AgentFleet>> AgentFleet::Connect(FleetPlan plan) {
+  if (Status claimed = ClaimDescriptors(plan.agents); !claimed.ok()) return claimed;
   auto impl = std::make_unique<Impl>(std::move(plan));
   try {
     impl->Connect();

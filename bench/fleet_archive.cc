@@ -31,18 +31,20 @@ FleetArchive::~FleetArchive() {
   if (!directory_.empty()) std::filesystem::remove_all(directory_, error);
 }
 
-void FleetArchive::Draw(uint64_t interval_seconds) {
-  if (drawn_for_ == interval_seconds) return;
-  drawn_for_ = interval_seconds;
-  std::mt19937_64 random(interval_seconds);
+proto::Distribution FleetArchive::DrawOne(uint64_t interval_seconds) {
   std::lognormal_distribution<double> sample(16, 0.5);
-  drawn_.clear();
-  drawn_.resize(kDrawn);
-  for (proto::Distribution& distribution : drawn_) {
-    for (uint64_t i = 0; i < fleet_.samples_per_second * interval_seconds; ++i) {
-      distribution.Record(static_cast<int64_t>(sample(random)) + 1);
-    }
+  proto::Distribution drawn;
+  for (uint64_t i = 0; i < fleet_.samples_per_second * interval_seconds; ++i) {
+    drawn.Record(static_cast<int64_t>(sample(random_)) + 1);
   }
+  return drawn;
+}
+
+// Long intervals have too many samples to draw them for each one.
+void FleetArchive::Draw(uint64_t interval_seconds) {
+  drawn_.clear();
+  if (interval_seconds == 1) return;
+  for (size_t i = 0; i < kDrawn; ++i) drawn_.push_back(DrawOne(interval_seconds));
 }
 
 proto::Batch FleetArchive::BatchOf(uint64_t host, uint64_t interval_seconds) {
@@ -64,7 +66,8 @@ proto::Batch FleetArchive::BatchOf(uint64_t host, uint64_t interval_seconds) {
     delta.key.path = "transcribe/stage-" + std::to_string(i / 4);
     delta.key.unit = "s";
     delta.key.labels = {{"model", "model-" + std::to_string(i % 4)}};
-    delta.delta = drawn_[(sequence_ * 31 + host * 7 + i) % kDrawn];
+    delta.delta = drawn_.empty() ? DrawOne(interval_seconds)
+                                 : drawn_[(sequence_ * 31 + host * 7 + i) % kDrawn];
     recorded_[host] += delta.delta.Count();
   }
   producer.totals.recorded = recorded_[host];
@@ -90,14 +93,17 @@ proto::Status FleetArchive::Write(uint64_t seconds, uint64_t interval_seconds) {
   return {};
 }
 
-proto::Status FleetArchive::Finish() {
+// The newest file is the writer's and stays plain: the first batch of another day closes it.
+proto::Status FleetArchive::CloseFile() {
+  now_unix_ns_ += kDay;
+  return Write(1, 1);
+}
+
+proto::Status FleetArchive::Compress() {
   aggregator::ArchivePolicy policy;
   policy.keep.fill({UINT64_MAX, UINT64_MAX});
   policy.copy_after_ns.fill(UINT64_MAX);
   proto::Status failed;
-  // The newest file is the writer's and stays plain: the first batch of another day closes it.
-  now_unix_ns_ += kDay;
-  if (proto::Status written = Write(1, 1); !written.ok()) return written;
   aggregator::ArchiveKeeper keeper(directory_, policy,
                                    [&](bool is_trouble, const std::string& text) {
                                      if (is_trouble) failed = proto::Status::Error(text);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,10 @@ class FleetArchive {
 
   // Goes on for `seconds`, with one batch of each host for every `interval_seconds`.
   proto::Status Write(uint64_t seconds, uint64_t interval_seconds);
-  // Closes the file and compresses all.
-  proto::Status Finish();
+  // So that all that was written until now can be compressed.
+  proto::Status CloseFile();
+  // Compresses the closed files, as the aggregator does.
+  proto::Status Compress();
 
   const std::string& directory() const { return directory_; }
   uint64_t intervals() const { return intervals_; }
@@ -41,14 +44,15 @@ class FleetArchive {
  private:
   proto::Batch BatchOf(uint64_t host, uint64_t interval_seconds);
   void Draw(uint64_t interval_seconds);
+  proto::Distribution DrawOne(uint64_t interval_seconds);
 
   const FleetSize fleet_;
   std::string directory_;
   std::unique_ptr<aggregator::ArchiveWriter> writer_;
   aggregator::AppliedSets applied_;
-  std::vector<proto::Distribution> drawn_;  // for one length of interval
-  uint64_t drawn_for_ = 0;
-  std::vector<uint64_t> recorded_;  // by host
+  std::mt19937_64 random_{7};
+  std::vector<proto::Distribution> drawn_;  // for the interval at hand; empty: each is drawn anew
+  std::vector<uint64_t> recorded_;          // by host
   uint64_t now_unix_ns_;
   uint64_t sequence_ = 0;
   uint64_t intervals_ = 0;

@@ -43,9 +43,10 @@ Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(std::vector<std::str
   return server;
 }
 
-Result<std::unique_ptr<ServerProcess>> ServerProcess::StartAggregator(const std::string& ringside) {
+Result<std::unique_ptr<ServerProcess>> ServerProcess::StartAggregator(
+    const std::string& ringside, const std::string& memory_limit) {
   return Start({ringside, "aggregator", "--listen", "tcp://127.0.0.1:*", "--http", "127.0.0.1:0",
-                "--data", "{}/data"},
+                "--data", "{}/data", "--memory-limit", memory_limit},
                "agents connect to");
 }
 

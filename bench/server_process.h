@@ -20,8 +20,9 @@ class ServerProcess {
   // either output.
   static proto::Result<std::unique_ptr<ServerProcess>> Start(std::vector<std::string> command,
                                                              const std::string& ready);
-  // `ringside aggregator` on free ports of loopback.
-  static proto::Result<std::unique_ptr<ServerProcess>> StartAggregator(const std::string& ringside);
+  // `ringside aggregator` on free ports of loopback. `memory_limit` as its option.
+  static proto::Result<std::unique_ptr<ServerProcess>> StartAggregator(
+      const std::string& ringside, const std::string& memory_limit);
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;

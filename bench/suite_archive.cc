@@ -52,7 +52,8 @@ Read ReadOnly(const std::string& directory) {
 
 Status WriteSample(const Context& context, FleetArchive* archive) {
   if (Status written = archive->Write(context.quick ? 60 : 300, 1); !written.ok()) return written;
-  return archive->Finish();
+  if (Status closed = archive->CloseFile(); !closed.ok()) return closed;
+  return archive->Compress();
 }
 
 constexpr FleetSize kSample{50, 20};
@@ -105,7 +106,7 @@ Result<Figure> MeasureReopen(const Context& context) {
   Status written = archive.Write(21 * kHour + 30 * kMinute, 60);
   if (written.ok()) written = archive.Write(2 * kHour + 10 * kMinute, 10);
   if (written.ok()) written = archive.Write(20 * kMinute, 1);
-  if (written.ok()) written = archive.Finish();
+  if (written.ok()) written = archive.Compress();
   if (!written.ok()) return written;
   const Read replay = Replay(archive.directory());
   const Read read = ReadOnly(archive.directory());

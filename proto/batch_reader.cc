@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "proto/histogram_buckets.h"
 #include "proto/msgpack_cursor.h"
 #include "proto/segment_format.h"
 #include "proto/wire.h"
@@ -180,7 +181,7 @@ class BatchReader {
       cursor_.Fail("series.histogram", histogram.message());
       return Histogram();
     }
-    Charge("series.histogram", histogram->CellCount() * sizeof(uint64_t));
+    Charge("series.histogram", bytes.size() + CellsOf(bytes) * sizeof(uint64_t));
     return std::move(*histogram);
   }
 

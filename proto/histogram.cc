@@ -93,15 +93,19 @@ uint64_t* BucketRange::Cells(int32_t first, uint32_t span) {
   return counts_.data() + at;
 }
 
+uint64_t* BucketRange::CoverRun(int32_t first, uint32_t span) {
+  if (span == 0) return nullptr;
+  uint64_t* const cells = Cells(first, span);
+  if (cells != nullptr) return cells;
+  Cover(first, first + static_cast<int32_t>(span) - 1);
+  return Cells(first, span);
+}
+
 void BucketRange::Merge(const BucketRange& other) {
   const Trimmed theirs = Trim(other);
   if (theirs.begin == theirs.end) return;
   const auto span = static_cast<uint32_t>(theirs.end - theirs.begin);
-  uint64_t* cells = Cells(theirs.first_index, span);
-  if (cells == nullptr) {
-    Cover(theirs.first_index, theirs.first_index + static_cast<int32_t>(span) - 1);
-    cells = Cells(theirs.first_index, span);
-  }
+  uint64_t* const cells = CoverRun(theirs.first_index, span);
   for (uint32_t i = 0; i < span; ++i) cells[i] += theirs.begin[i];
 }
 
@@ -123,10 +127,21 @@ void BucketRange::Shift(int32_t index_offset) {
 
 std::vector<BucketRange::Bucket> BucketRange::Filled() const {
   std::vector<Bucket> filled;
-  for (size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] != 0) filled.push_back({first_index_ + static_cast<int32_t>(i), counts_[i]});
-  }
+  AppendFilled(&filled);
   return filled;
+}
+
+// Without a branch for each cell: which are filled cannot be guessed.
+void BucketRange::AppendFilled(std::vector<Bucket>* out) const {
+  const size_t before = out->size();
+  out->resize(before + counts_.size());
+  Bucket* to = out->data() + before;
+  int32_t index = first_index_;
+  for (const uint64_t count : counts_) {
+    *to = {index++, count};
+    to += count != 0 ? 1 : 0;
+  }
+  out->resize(static_cast<size_t>(to - out->data()));
 }
 
 bool operator==(const BucketRange& a, const BucketRange& b) {
@@ -139,9 +154,13 @@ bool operator==(const BucketRange& a, const BucketRange& b) {
          std::equal(left.begin, left.end, right.begin, right.end);
 }
 
-uint64_t Histogram::Count() const { return zero_count_ + positive_.Count() + negative_.Count(); }
+uint64_t Histogram::Count() const {
+  if (!encoded_.empty()) return encoded_count_;
+  return zero_count_ + positive_.Count() + negative_.Count();
+}
 
 void Histogram::Record(int64_t value, uint64_t count) {
+  NeedCells();
   if (value > 0) {
     positive_.Add(IndexOf(static_cast<uint64_t>(value), scale_), count);
   } else if (value == 0) {
@@ -157,9 +176,16 @@ void Histogram::Merge(const Histogram& other) {
     return;
   }
   if (empty()) {
-    scale_ = other.scale_;
-    fractional_ = false;
+    *this = other;
+  } else if (other.encoded_.empty() || !MergeEncoded(other.encoded_).ok()) {
+    MergeCells(other);
   }
+}
+
+// Both have something.
+void Histogram::MergeCells(const Histogram& other) {
+  NeedCells();
+  other.NeedCells();
   fractional_ = fractional_ || other.fractional_;
   zero_count_ += other.zero_count_;
   if (other.scale_ > scale_) {
@@ -177,12 +203,14 @@ void Histogram::Merge(const Histogram& other) {
 void Histogram::DownscaleTo(int scale) {
   assert(scale >= kMinScale);
   if (scale >= scale_) return;
+  NeedCells();
   positive_.Downscale(scale_ - scale);
   negative_.Downscale(scale_ - scale);
   scale_ = scale;
 }
 
 void Histogram::ShiftOctaves(int octaves) {
+  NeedCells();
   const int32_t offset = octaves * (int32_t{1} << scale_);
   positive_.Shift(offset);
   negative_.Shift(offset);
@@ -192,6 +220,7 @@ void Histogram::ShiftOctaves(int octaves) {
 std::optional<double> Histogram::Quantile(double q) const {
   const uint64_t total = Count();
   if (total == 0) return std::nullopt;
+  NeedCells();
   constexpr double kForgiven = 1 - 4 * std::numeric_limits<double>::epsilon();
   const double wanted = std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(total) * kForgiven);
   uint64_t rank = wanted < 1 ? 1 : total;
@@ -218,6 +247,9 @@ std::optional<double> Histogram::Quantile(double q) const {
 }
 
 bool operator==(const Histogram& a, const Histogram& b) {
+  if (!a.encoded_.empty() && !b.encoded_.empty()) return a.encoded_ == b.encoded_;
+  a.NeedCells();
+  b.NeedCells();
   return a.scale_ == b.scale_ && a.fractional_ == b.fractional_ && a.zero_count_ == b.zero_count_ &&
          a.positive_ == b.positive_ && a.negative_ == b.negative_;
 }

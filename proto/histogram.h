@@ -3,7 +3,10 @@
 // Error: a quantile is off by at most (base-1)/(base+1) relative, base = 2^(2^-scale): 0.542 % at
 // scale 6, 0.271 % at 7, 0.135 % at 8. Merging adds none; across scales it is exact at the coarser.
 // Merge and downscale are exact, associative and commutative; equal contents encode to equal bytes.
-// Not thread-safe. Buckets: see exponential_index.h.
+// Buckets: see exponential_index.h.
+//
+// What was decoded stays as its bytes until somebody needs cells: most of what an aggregator takes
+// in is only counted, listed and written down again. So even readers change it: not thread-safe.
 #ifndef RINGSIDE_PROTO_HISTOGRAM_H_
 #define RINGSIDE_PROTO_HISTOGRAM_H_
 
@@ -51,6 +54,8 @@ class BucketRange {
   void Shift(int32_t index_offset);
   // Buckets with a count, in rising order of index.
   std::vector<Bucket> Filled() const;
+  // The same, behind what `out` holds.
+  void AppendFilled(std::vector<Bucket>* out) const;
   // Lowest and one past the highest index that may hold a count; counts() spans exactly these.
   int32_t first_index() const { return first_index_; }
   const std::vector<uint64_t>& counts() const { return counts_; }
@@ -65,6 +70,8 @@ class BucketRange {
   void Cover(int32_t first, int32_t last);
   // The cells of [first, first + span), or null where the window does not hold them all.
   uint64_t* Cells(int32_t first, uint32_t span);
+  // As Cells, after the window was made to hold them; null for none.
+  uint64_t* CoverRun(int32_t first, uint32_t span);
 
   int32_t first_index_ = 0;
   std::vector<uint64_t> counts_;
@@ -75,20 +82,25 @@ class Histogram {
   explicit Histogram(int scale = kDefaultScale) : scale_(scale) {}
 
   int scale() const { return scale_; }
-  bool empty() const { return zero_count_ == 0 && positive_.empty() && negative_.empty(); }
+  bool empty() const {
+    return zero_count_ == 0 && encoded_.empty() && positive_.empty() && negative_.empty();
+  }
   // Sum of all buckets, the zero bucket included.
   uint64_t Count() const;
   uint64_t zero_count() const { return zero_count_; }
   // Shifted to a coarser resolution at some time: values need not be integers.
   bool fractional() const { return fractional_; }
-  const BucketRange& positive() const { return positive_; }
-  const BucketRange& negative() const { return negative_; }
+  const BucketRange& positive() const { return NeedCells(), positive_; }
+  const BucketRange& negative() const { return NeedCells(), negative_; }
+  // Both signs' buckets with a count, in rising order of index.
+  void ListFilled(std::vector<BucketRange::Bucket>* positive,
+                  std::vector<BucketRange::Bucket>* negative) const;
 
   void Record(int64_t value, uint64_t count = 1);
-  void AddZero(uint64_t count) { zero_count_ += count; }
+  void AddZero(uint64_t count) { NeedCells(), zero_count_ += count; }
   // `index` at this histogram's scale; |value| in (base^index, base^(index+1)].
-  void AddPositive(int32_t index, uint64_t count) { positive_.Add(index, count); }
-  void AddNegative(int32_t index, uint64_t count) { negative_.Add(index, count); }
+  void AddPositive(int32_t index, uint64_t count) { NeedCells(), positive_.Add(index, count); }
+  void AddNegative(int32_t index, uint64_t count) { NeedCells(), negative_.Add(index, count); }
 
   // Exact. When the scales differ, this histogram takes the coarser one; an empty histogram has
   // no say in it (it is the neutral element: an empty one takes the other's scale).
@@ -105,6 +117,8 @@ class Histogram {
 
   // docs/histogram-encoding.md. Appends to `out`.
   void Encode(std::string* out) const;
+  // The same bytes, without a copy where they are there; else they are put into `room`.
+  std::string_view Encoded(std::string* room) const;
   // The bytes are untrusted. On error nothing was merged. As Merge() of what they hold.
   Status MergeEncoded(std::string_view bytes);
   // The bytes are untrusted. Refuses what would take more than `max_cells` bucket cells in memory
@@ -117,11 +131,21 @@ class Histogram {
   friend bool operator==(const Histogram& a, const Histogram& b);
 
  private:
+  void NeedCells() const {
+    if (!encoded_.empty()) FillCells();
+  }
+  void FillCells() const;
+  void MergeCells(const Histogram& other);
+
   int scale_;
   bool fractional_ = false;  // was shifted to a coarser resolution: values need not be integers
   uint64_t zero_count_ = 0;
-  BucketRange positive_;
-  BucketRange negative_;
+  mutable BucketRange positive_;
+  mutable BucketRange negative_;
+  // What Decode was given, until the cells were needed; they are empty until then. Proved, with at
+  // least one bucket.
+  mutable std::string encoded_;
+  uint64_t encoded_count_ = 0;
 };
 
 }  // namespace ringside::proto

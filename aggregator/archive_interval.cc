@@ -1,0 +1,87 @@
+#include "aggregator/archive_interval.h"
+
+#include <string_view>
+
+#include "aggregator/json_pen.h"
+#include "aggregator/json_text.h"
+
+namespace ringside::aggregator {
+namespace {
+
+// Buckets are written as runs of neighbours; so many empty ones in a row end a run.
+constexpr int32_t kRunGap = 8;
+
+char* PutText(std::string_view text, char* to) {
+  for (const char c : text) *to++ = c;
+  return to;
+}
+
+// [[first_index,[count,count,...]],...]
+void AppendBuckets(std::string_view key, const std::vector<proto::BucketRange::Bucket>& buckets,
+                   JsonPen* pen) {
+  if (buckets.empty()) return;
+  pen->Text(key);
+  std::string_view before = "[[";  // a run
+  int32_t next = buckets.front().index - kRunGap;
+  for (const auto& [index, count] : buckets) {
+    char* to = pen->Room();
+    if (index - next >= kRunGap) {
+      to = PutText(",[", JsonPen::Put(index, PutText(before, to)));
+      before = "]],[";
+    } else {
+      for (; next < index; ++next) to = PutText(",0", to);
+      *to++ = ',';
+    }
+    pen->Wrote(JsonPen::Put(count, to));
+    next = index + 1;
+  }
+  pen->Text("]]]");
+}
+
+void AppendSum(proto::Int128 sum, JsonPen* pen) {
+  if (sum >= INT64_MIN && sum <= INT64_MAX) return pen->Number(static_cast<int64_t>(sum));
+  std::string digits;
+  AppendJsonInteger(sum, &digits);
+  pen->Text(digits);
+}
+
+template <typename Integer>
+void AppendMember(std::string_view key, Integer value, JsonPen* pen) {
+  pen->Text(key);
+  pen->Number(value);
+}
+
+}  // namespace
+
+void IntervalLines::Begin(const std::string& start, const std::string& end) {
+  times_ = R"(,"start":")" + start + R"(","end":")" + end + R"(","count":)";
+}
+
+void IntervalLines::Append(uint64_t series, const proto::SeriesDelta& delta, std::string* out) {
+  const proto::Distribution& d = delta.delta;
+  d.histogram.ListFilled(&positive_, &negative_);
+  JsonPen pen(out);
+  AppendMember(R"({"type":"interval","series":)", series, &pen);
+  AppendMember(times_, d.Count(), &pen);
+  pen.Text(R"(,"sum":)");
+  AppendSum(d.sum, &pen);
+  if (d.has_extremes) {
+    AppendMember(R"(,"min":)", d.min, &pen);
+    AppendMember(R"(,"max":)", d.max, &pen);
+  }
+  if (d.last_unix_ns != 0) {
+    AppendMember(R"(,"last":)", d.last, &pen);
+    AppendMember(R"(,"last_unix_ns":)", d.last_unix_ns, &pen);
+  }
+  if (d.resolution != delta.key.resolution) {
+    AppendMember(R"(,"resolution":)", int{d.resolution}, &pen);
+  }
+  AppendMember(R"(,"scale":)", d.histogram.scale(), &pen);
+  if (d.histogram.zero_count() != 0) AppendMember(R"(,"zero":)", d.histogram.zero_count(), &pen);
+  AppendBuckets(R"(,"buckets":)", positive_, &pen);
+  AppendBuckets(R"(,"negative":)", negative_, &pen);
+  if (d.histogram.fractional()) pen.Text(R"(,"fractional":true)");
+  pen.Text("}\n");
+}
+
+}  // namespace ringside::aggregator

@@ -1,0 +1,107 @@
+// Interval lines: read as they were written, and left alone where they are of another form.
+#include "aggregator/archive_interval.h"
+
+#include <limits>
+#include <random>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "aggregator/archive_interval_reader.h"
+
+namespace ringside::aggregator {
+namespace {
+
+std::string LineOf(uint64_t series, const proto::SeriesDelta& delta) {
+  IntervalLines lines;
+  lines.Begin("2025-03-01T00:00:00Z", "2025-03-01T00:00:01Z");
+  std::string line;
+  lines.Append(series, delta, &line);
+  return line;
+}
+
+// As the archive's parser calls it: the newline is behind the line.
+bool Read(const std::string& line, uint64_t* series, proto::Distribution* delta) {
+  return IntervalReader().Read(std::string_view(line).substr(0, line.size() - 1), series, delta);
+}
+
+void ExpectSame(const proto::SeriesDelta& delta) {
+  const std::string line = LineOf(7, delta);
+  uint64_t series = 0;
+  proto::Distribution read;
+  ASSERT_TRUE(Read(line, &series, &read)) << line;
+  read.resolution = delta.key.resolution;
+  EXPECT_EQ(series, 7u);
+  EXPECT_EQ(read, delta.delta) << line;
+}
+
+TEST(ArchiveInterval, RoundTrip_Lognormal) {
+  std::mt19937_64 random(1);
+  std::lognormal_distribution<double> draw(16, 0.5);
+  for (int samples = 1; samples < 3000; samples = samples * 3 / 2 + 1) {
+    proto::SeriesDelta delta;
+    for (int i = 0; i < samples; ++i) {
+      const auto value = static_cast<int64_t>(draw(random));
+      delta.delta.Record(i % 7 == 0 ? -value : value % 1000 == 0 ? 0 : value);
+    }
+    ExpectSame(delta);
+  }
+}
+
+TEST(ArchiveInterval, RoundTrip_Gauge) {
+  proto::SeriesDelta delta;
+  delta.delta.Record(std::numeric_limits<int64_t>::max(), 1'740'787'200'000'000'000);
+  ExpectSame(delta);
+}
+
+TEST(ArchiveInterval, RoundTrip_CounterAndNothing) {
+  proto::SeriesDelta delta;
+  ExpectSame(delta);
+  delta.delta.sum = -12345;
+  ExpectSame(delta);
+}
+
+TEST(ArchiveInterval, OtherForms_AreLeftAlone) {
+  const std::string begin(R"({"type":"interval","series":1,"start":"s","end":"e","count":1,)");
+  uint64_t series = 0;
+  proto::Distribution delta;
+  ASSERT_TRUE(
+      Read(begin + "\"sum\":5,\"scale\":6,\"buckets\":[[1,[2,0,3]],[9,[1]]]}\n", &series, &delta));
+  EXPECT_EQ(delta.Count(), 6u);
+  for (const char* const other : {
+           R"("sum":5})",                                        // no scale
+           R"("sum": 5,"scale":6})",                             // a space
+           R"("sum":05,"scale":6})",                             // no JSON
+           R"("sum":-0,"scale":6})",                             //
+           R"("sum":5,"scale":9})",                              // beyond the scales
+           R"("sum":5,"scale":6,"fractional":true})",            //
+           R"("sum":5,"scale":6,"resolution":1})",               //
+           R"("sum":5,"scale":6}})",                             //
+           R"("sum":"170141183460469231731","scale":6})",        //
+           R"("sum":9223372036854775808,"scale":6})",            //
+           R"("sum":5,"min":1,"scale":6})",                      //
+           R"("sum":5,"scale":6,"buckets":[[1,[2]],[1,[1]]]})",  // twice the same
+           R"("sum":5,"scale":6,"buckets":[[99999999,[2]]]})",   // no such index
+           R"("sum":5,"scale":6,"buckets":[[1,[2,-1]]]})",       //
+           R"("sum":5,"scale":6,"buckets":[[1,[2]]})",           //
+           R"("sum":5,"scale":6,"buckets":[[1,[2]],]})",         //
+           R"("sum":5,"scale":6,"buckets":[[1,[]]]})",           //
+           R"("sum":5,"scale":6,"buckets":[[1,[18446744073709551616]]]})",
+       }) {
+    EXPECT_FALSE(Read(begin + other + "\n", &series, &delta)) << other;
+  }
+}
+
+TEST(ArchiveInterval, CutAnywhere_IsLeftAlone) {
+  proto::SeriesDelta delta;
+  delta.delta.Record(1000, 17);
+  const std::string line = LineOf(7, delta);
+  for (size_t size = 0; size + 2 < line.size(); ++size) {
+    uint64_t series = 0;
+    proto::Distribution read;
+    EXPECT_FALSE(Read(line.substr(0, size) + "\n", &series, &read)) << size;
+  }
+}
+
+}  // namespace
+}  // namespace ringside::aggregator
