@@ -57,6 +57,19 @@ class StoreMemoryTest : public testing::Test {
   std::unique_ptr<Store> store_;
 };
 
+TEST_F(StoreMemoryTest, Expect_WhatIsOldWhenItComesGoesToItsTierAtOnce) {
+  Open({});
+  constexpr int kDay = 24 * 3600;
+  store_->ExpectUntil(BatchBuilder::Moment(kDay));
+  for (int second = 1; second <= 120; ++second) Apply(second, 4);
+  EXPECT_EQ(store_->Use().tiers[0].intervals, 0u) << "a day old: no second of it is kept";
+  EXPECT_EQ(store_->Use().tiers[1].intervals, 0u);
+  EXPECT_EQ(Count("decode"), Recorded());
+  Apply(kDay, 4);
+  EXPECT_EQ(store_->Use().tiers[0].intervals, 4u) << "what is new is kept as it came";
+  EXPECT_EQ(Count("decode"), Recorded());
+}
+
 TEST_F(StoreMemoryTest, Limit_ResolutionGoesBeforeHistory) {
   StoreOptions options;
   options.limit_bytes = kMiB;
