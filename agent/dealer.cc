@@ -91,7 +91,9 @@ void Dealer::OnRefusedHandshake(uint16_t event, uint64_t now_ns, std::vector<std
       "aggregator " + endpoint_ +
       (has_keys_ ? " closed the connection during the handshake: " + who_ +
                        "'s public key is not in its allow-list, or its own key is not the one of "
-                       "--aggregator-key, or it has no keys (ringside doctor; docs/deploy.md)"
+                       "--aggregator-key (of a parent: --parent-key), or it has no keys (ringside "
+                       "doctor; "
+                       "docs/deploy.md)"
                  : " closed the connection during the handshake: does it ask for keys? (--key and "
                    "--aggregator-key; docs/deploy.md)"));
 }

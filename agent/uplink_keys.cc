@@ -27,10 +27,6 @@ std::string_view HostOf(std::string_view endpoint) {
   return host;
 }
 
-bool StaysHere(std::string_view endpoint) {
-  return endpoint.substr(0, 6) == "ipc://" || proto::IsLoopbackHost(HostOf(endpoint));
-}
-
 Result<CurveKey> ReadAggregatorKey(const std::string& path, const std::string& endpoint) {
   const Result<std::vector<proto::NamedKey>> keys = proto::ReadPublicKeys(path);
   if (!keys) return keys.status();
@@ -59,10 +55,14 @@ Status ZmqError(const char* what) {
 
 }  // namespace
 
+bool NeedsKeys(const std::string& endpoint) {
+  return !endpoint.starts_with("ipc://") && !proto::IsLoopbackHost(HostOf(endpoint));
+}
+
 Result<std::optional<UplinkKeys>> ReadUplinkKeys(const UplinkKeyFiles& files,
                                                  const std::string& endpoint) {
   if (files.secret.empty() && files.aggregator.empty()) {
-    if (StaysHere(endpoint)) return std::optional<UplinkKeys>();
+    if (!NeedsKeys(endpoint)) return std::optional<UplinkKeys>();
     return Status::Error(
         "--aggregator " + endpoint +
         ": beyond loopback both sides must be known by their keys (ringside keygen FILE, then "

@@ -21,6 +21,9 @@ struct UplinkKeyFiles {
   std::string aggregator;  // public; of several lines, the one whose name is the endpoint's host
 };
 
+// Whether the endpoint is beyond this machine: nobody speaks with it without keys.
+bool NeedsKeys(const std::string& endpoint);
+
 // None: without keys, which is allowed only towards this machine itself.
 proto::Result<std::optional<UplinkKeys>> ReadUplinkKeys(const UplinkKeyFiles& files,
                                                         const std::string& endpoint);

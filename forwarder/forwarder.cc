@@ -50,6 +50,12 @@ Result<std::unique_ptr<Forwarder>> Forwarder::Start(const ForwarderConfig& confi
         "--key (this aggregator's secret key) and --parent-key (the parent's public key) "
         "go together");
   }
+  if (config.keys.secret.empty() && agent::NeedsKeys(config.parent)) {
+    return error(
+        "beyond loopback both sides must be known by their keys: --key FILE (this "
+        "aggregator's secret key) and --parent-key FILE (the parent's public key; "
+        "docs/deploy.md)");
+  }
   auto dealer = agent::Dealer::Connect(config.parent, config.keys, "this aggregator");
   if (!dealer) return error(dealer.message());
   auto queue = RelayQueue::Open(config.directory, config.limit_bytes);

@@ -192,7 +192,7 @@ TEST_F(ForwarderTest, AParentOnAnotherMachineNeedsKeys) {
   config_.parent = "tcp://192.0.2.1:7750";
   const auto started = Aggregator::Start(child_config_);
   ASSERT_FALSE(started.ok());
-  EXPECT_THAT(started.status().message(), HasSubstr("keys"));
+  EXPECT_THAT(started.status().message(), HasSubstr("--parent-key FILE"));
 }
 
 }  // namespace
