@@ -242,6 +242,15 @@ size_t Spool::Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last
   return news;
 }
 
+void Spool::AcknowledgeAt(uint64_t ordinal, unsigned reader) {
+  if (pending_.empty() || ordinal < pending_.front().ordinal) return;
+  const uint64_t place = ordinal - pending_.front().ordinal;
+  if (place >= pending_.size()) return;
+  pending_[place].acked_by |= uint32_t{1} << reader;
+  Advance();
+  DropAcknowledged();
+}
+
 void Spool::Advance() {
   for (unsigned reader = 0; reader < readers_; ++reader) {
     size_t first = FirstFor(reader);

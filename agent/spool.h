@@ -78,6 +78,9 @@ class Spool {
   size_t Acknowledge(uint64_t epoch, uint64_t first_sequence, uint64_t last_sequence,
                      unsigned reader = 0);
 
+  // The same for one frame, by its place.
+  void AcknowledgeAt(uint64_t ordinal, unsigned reader = 0);
+
   // The oldest whole files that one reader has acknowledged and another lacks are given up, until
   // the spool has at most so many bytes. Returns how many frames: some reader will not get them.
   // What no reader has acknowledged is never given up.

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "proto/batch.h"
 #include "proto/inflight.h"
 #include "proto/status.h"
 #include "proto/wire.h"
@@ -26,10 +25,10 @@ class Forwarding {
  public:
   virtual ~Forwarding() = default;
 
-  // Durable on return. Called before the batches count here, so that none can be missing there;
-  // what a crash lets an agent send again is handed on again, and the parent applies it once.
-  // Error: they may not count here either. Intake's thread.
-  virtual proto::Status Keep(const std::vector<const proto::Batch*>& batches) = 0;
+  // The frames of batches, as their agents sent them: durable on return. Called before they count
+  // here, so that none can be missing there; what a crash lets an agent send again is handed on
+  // again, and the parent applies it once. Error: they may not count here either. Intake's thread.
+  virtual proto::Status Keep(const std::vector<std::string>& frames) = 0;
   // An agent that has come; what it has in flight: handed on when the parent is there.
   virtual void Greet(const proto::Hello& hello, uint64_t now_unix_ns) = 0;
   virtual void Hear(const proto::InFlight& in_flight) = 0;

@@ -184,6 +184,8 @@ void Intake::AddToGroup(const Arrival& arrival, proto::Batch batch) {
     ++counters_.duplicates;
     return;
   }
+  // As it came: cleaned and encoded anew it could be larger than a frame may be.
+  if (forwarding_ != nullptr) frames_.push_back(arrival.frame_untrusted);
   CleanBatch(&batch);
   group_.push_back(std::move(batch));
 }
@@ -194,7 +196,7 @@ proto::Status Intake::WriteGroup() {
   batches.reserve(group_.size());
   for (const proto::Batch& batch : group_) batches.push_back(&batch);
   if (forwarding_ != nullptr && !is_group_kept_) {
-    if (proto::Status kept = forwarding_->Keep(batches); !kept.ok()) return kept;
+    if (proto::Status kept = forwarding_->Keep(frames_); !kept.ok()) return kept;
     is_group_kept_ = true;
     proto::FailPoint::Pass("intake.handed_on");
   }
@@ -222,6 +224,7 @@ bool Intake::CommitGroup() {
   waiting_.clear();
   in_group_ = {};
   is_group_kept_ = false;
+  frames_.clear();
   return true;
 }
 

@@ -110,6 +110,7 @@ class Intake {
   const size_t group_bytes_;
   RefusedAgents* refused_ = nullptr;
   Forwarding* forwarding_ = nullptr;  // null: there is no parent
+  std::vector<std::string> frames_;   // of the group, for it
   bool is_group_kept_ = false;        // by it
   AppliedSets applied_;
   std::vector<proto::Batch> group_;  // not durable yet

@@ -85,10 +85,7 @@ void Forwarder::Wake() {
   (void)!write(wake_.get(), &one, sizeof one);  // full: it is awake
 }
 
-Status Forwarder::Keep(const std::vector<const proto::Batch*>& batches) {
-  std::vector<std::string> frames;
-  frames.reserve(batches.size());
-  for (const proto::Batch* const batch : batches) frames.push_back(proto::EncodeBatch(*batch));
+Status Forwarder::Keep(const std::vector<std::string>& frames) {
   {
     const std::lock_guard lock(mutex_);
     if (Status kept = queue_->Append(frames); !kept) {

@@ -40,7 +40,7 @@ class Forwarder : public aggregator::Forwarding {
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
-  proto::Status Keep(const std::vector<const proto::Batch*>& batches) override;
+  proto::Status Keep(const std::vector<std::string>& frames) override;
   void Greet(const proto::Hello& hello, uint64_t now_unix_ns) override;
   void Hear(const proto::InFlight& in_flight) override;
   aggregator::ForwardingState state() const override;

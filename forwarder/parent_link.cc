@@ -48,7 +48,9 @@ int ParentLink::Poll(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   });
   if (retry_ns_ != 0 && now_monotonic_ns >= retry_ns_) {
     retry_ns_ = 0;
-    queue_->Retry();
+    if (const proto::Status retried = queue_->Retry(); !retried) {
+      notes->push_back("the queue for parent " + dealer_->endpoint() + ": " + retried.message());
+    }
   }
   if (queue_->under_way() == 0) last_progress_ns_ = now_monotonic_ns;
   if (SendGreetings(now_unix_ns, &work)) work += SendFrames(notes);

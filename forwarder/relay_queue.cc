@@ -12,6 +12,8 @@ namespace {
 using proto::Result;
 using proto::Status;
 
+constexpr size_t kRetryPiece = 64;  // frames in memory at a time
+
 uint64_t NewEpoch() {
   std::random_device random;
   return (uint64_t{random()} << 32 | random()) | 1;
@@ -45,93 +47,111 @@ Status RelayQueue::Append(const std::vector<std::string>& frames) {
                          std::to_string(limit_bytes()) +
                          " bytes (is the parent there? more room: --parent-queue)");
   }
-  if (Status s = spool_->Append(spool_->tail().last_sequence + 1, frames); !s) return s;
-  return spool_->Sync();
+  return AppendBeyondTheLimit(frames);
 }
 
-const RelayQueue::Sent* RelayQueue::NextRefused() {
-  if (retry_ordinal_ == 0) return nullptr;
-  for (const Sent& sent : sent_) {
-    if (sent.ordinal < retry_ordinal_ || sent.fate != Fate::kRefused) continue;
-    retry_ordinal_ = sent.ordinal;
-    return &sent;
+Status RelayQueue::AppendBeyondTheLimit(const std::vector<std::string>& frames) {
+  if (Status s = spool_->Append(spool_->tail().last_sequence + 1, frames); !s) return s;
+  Status synced = spool_->Sync();
+  if (synced) return synced;
+  // Nobody knows what is on the disk: they are appended again, these copies are not sent.
+  const uint64_t last = spool_->pending().back().ordinal;
+  for (size_t i = 0; i < frames.size(); ++i) spool_->AcknowledgeAt(last - i);
+  return synced;
+}
+
+Result<std::string> RelayQueue::Read(uint64_t ordinal) const {
+  const auto& pending = spool_->pending();
+  return spool_->Read(pending[ordinal - pending.front().ordinal]);
+}
+
+// What was acknowledged before a Rewind is passed.
+bool RelayQueue::HasNext() {
+  const auto& pending = spool_->pending();
+  if (pending.empty()) return false;
+  const uint64_t front = pending.front().ordinal;
+  next_ordinal_ = std::max(next_ordinal_, front);
+  while (next_ordinal_ - front < pending.size() && pending[next_ordinal_ - front].IsAckedBy(0)) {
+    ++next_ordinal_;
   }
-  retry_ordinal_ = 0;
-  return nullptr;
+  return next_ordinal_ - front < pending.size();
 }
 
 Result<const std::string*> RelayQueue::Peek(size_t most) {
-  const auto& pending = spool_->pending();
-  if (pending.empty() || under_way_ >= most) return nullptr;
-  if (!frame_.empty()) return &frame_;
-  const uint64_t front = pending.front().ordinal;
-  next_ordinal_ = std::max(next_ordinal_, front);
-  const Sent* const refused = NextRefused();
-  const uint64_t ordinal = refused != nullptr ? refused->ordinal : next_ordinal_;
-  if (ordinal - front >= pending.size()) return nullptr;
-  Result<std::string> frame = spool_->Read(pending[ordinal - front]);
-  if (!frame) return frame.status();
-  const Result<proto::BatchId> batch = BatchOf(*frame);
-  if (!batch) return batch.status();
-  frame_ = std::move(*frame);
-  frame_ordinal_ = ordinal;
-  frame_batch_ = *batch;
-  return &frame_;
+  if (!next_frame_.empty()) return &next_frame_;
+  if (under_way_ >= most || !HasNext()) return nullptr;
+  Result<std::string> frame = Read(next_ordinal_);
+  const Result<proto::BatchId> batch =
+      frame.ok() ? BatchOf(*frame) : Result<proto::BatchId>(frame.status());
+  if (!batch) {
+    spool_->AcknowledgeAt(next_ordinal_++);
+    return Status::Error(batch.message() + "; the parent will lack this batch");
+  }
+  next_frame_ = std::move(*frame);
+  next_batch_ = *batch;
+  return &next_frame_;
 }
 
 void RelayQueue::Take() {
-  frame_.clear();
+  next_frame_.clear();
+  sent_[next_ordinal_++] = {next_batch_};
   ++under_way_;
-  if (frame_ordinal_ < next_ordinal_) {
-    sent_[frame_ordinal_ - sent_.front().ordinal].fate = Fate::kUnderWay;
-    retry_ordinal_ = frame_ordinal_ + 1;
-    return;
-  }
-  const agent::Spool::Pending& taken =
-      spool_->pending()[frame_ordinal_ - spool_->pending().front().ordinal];
-  sent_.push_back({taken.ordinal, taken.epoch, taken.frame.sequence, frame_batch_});
-  ++next_ordinal_;
 }
 
 size_t RelayQueue::Acknowledge(const proto::Uuid& agent, uint64_t epoch, uint64_t first,
                                uint64_t last) {
-  // Peek's, if it is tried again, may be among them.
-  if (frame_ordinal_ < next_ordinal_) frame_.clear();
   size_t count = 0;
-  for (Sent& sent : sent_) {
-    if (sent.fate == Fate::kAcknowledged || sent.batch.agent != agent ||
-        sent.batch.epoch != epoch || sent.batch.sequence < first || sent.batch.sequence > last) {
+  for (auto it = sent_.begin(); it != sent_.end();) {
+    const auto& [ordinal, sent] = *it;
+    const proto::BatchId& batch = sent.batch;
+    if (batch.agent != agent || batch.epoch != epoch || batch.sequence < first ||
+        batch.sequence > last) {
+      ++it;
       continue;
     }
-    if (sent.fate == Fate::kUnderWay) --under_way_;
-    sent.fate = Fate::kAcknowledged;
+    if (!sent.is_refused) --under_way_;
+    spool_->AcknowledgeAt(ordinal);
+    it = sent_.erase(it);
     ++count;
-  }
-  // In the queue's order, so that what the spool writes down is all up to a place.
-  while (!sent_.empty() && sent_.front().fate == Fate::kAcknowledged) {
-    const Sent& sent = sent_.front();
-    spool_->Acknowledge(sent.spool_epoch, sent.spool_sequence, sent.spool_sequence);
-    sent_.pop_front();
   }
   return count;
 }
 
 void RelayQueue::Refuse(const proto::Uuid& agent) {
-  for (Sent& sent : sent_) {
-    if (sent.fate != Fate::kUnderWay || sent.batch.agent != agent) continue;
-    sent.fate = Fate::kRefused;
+  for (auto& [ordinal, sent] : sent_) {
+    if (sent.is_refused || sent.batch.agent != agent) continue;
+    sent.is_refused = true;
     --under_way_;
   }
 }
 
-void RelayQueue::Retry() { retry_ordinal_ = sent_.empty() ? 0 : sent_.front().ordinal; }
+Status RelayQueue::Retry() {
+  std::vector<uint64_t> refused;
+  for (const auto& [ordinal, sent] : sent_) {
+    if (sent.is_refused) refused.push_back(ordinal);
+  }
+  for (size_t begin = 0; begin < refused.size(); begin += kRetryPiece) {
+    const size_t end = std::min(begin + kRetryPiece, refused.size());
+    std::vector<std::string> frames;
+    for (size_t i = begin; i < end; ++i) {
+      Result<std::string> frame = Read(refused[i]);
+      if (!frame) return frame.status();
+      frames.push_back(std::move(*frame));
+    }
+    if (Status s = AppendBeyondTheLimit(frames); !s) return s;
+    for (size_t i = begin; i < end; ++i) {
+      spool_->AcknowledgeAt(refused[i]);
+      sent_.erase(refused[i]);
+    }
+  }
+  return Status();
+}
 
 void RelayQueue::Rewind() {
   sent_.clear();
   under_way_ = 0;
-  frame_.clear();
+  next_frame_.clear();
   next_ordinal_ = 0;
-  retry_ordinal_ = 0;
 }
 
 }  // namespace ringside::forwarder

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,20 +25,21 @@ class RelayQueue {
   static proto::Result<std::unique_ptr<RelayQueue>> Open(const std::string& directory,
                                                          uint64_t limit_bytes);
 
-  // All of them are durable, or none. Error: the disk, or the limit.
+  // They are durable on return. Error: the disk, or the limit; then none of them is sent.
   proto::Status Append(const std::vector<std::string>& frames);
 
-  // The next frame that was not taken since the last Rewind, or is to be tried again. Null: there
-  // is none, or `most` frames are under way. Error: the disk, or a frame that is none.
+  // The next frame that was not taken since the last Rewind. Null: there is none, or `most` frames
+  // are under way. Error: it cannot be read, and never will be; the next call goes on behind it.
   proto::Result<const std::string*> Peek(size_t most);
   // Peek's frame is under way.
   void Take();
-  // The parent has batches [first, last] of this agent's epoch. Returns how many were under way.
+  // The parent has batches [first, last] of this agent's epoch. Returns how many were news.
   size_t Acknowledge(const proto::Uuid& agent, uint64_t epoch, uint64_t first, uint64_t last);
   // The parent does not take this agent's frames: they stay here, others pass them.
   void Refuse(const proto::Uuid& agent);
-  // What was refused is to be tried again.
-  void Retry();
+  // What was refused is to be tried again: it goes to the queue's end, so that it holds up nothing
+  // that was written after it.
+  proto::Status Retry();
   // The connection is gone: all that is not acknowledged is to be sent again.
   void Rewind();
 
@@ -50,27 +51,23 @@ class RelayQueue {
   uint64_t damaged_files() const { return spool_->damaged_files(); }
 
  private:
-  enum class Fate { kUnderWay, kAcknowledged, kRefused };
   struct Sent {
-    uint64_t ordinal;  // of the spool's pending frame
-    uint64_t spool_epoch;
-    uint64_t spool_sequence;
     proto::BatchId batch;
-    Fate fate = Fate::kUnderWay;
+    bool is_refused = false;
   };
 
   explicit RelayQueue(std::unique_ptr<agent::Spool> spool) : spool_(std::move(spool)) {}
 
-  const Sent* NextRefused();
+  proto::Result<std::string> Read(uint64_t ordinal) const;
+  bool HasNext();
+  proto::Status AppendBeyondTheLimit(const std::vector<std::string>& frames);
 
   std::unique_ptr<agent::Spool> spool_;
-  std::deque<Sent> sent_;       // consecutive ordinals; the first one is not acknowledged
-  size_t under_way_ = 0;        // of them
-  uint64_t next_ordinal_ = 0;   // of the next frame that was never sent
-  uint64_t retry_ordinal_ = 0;  // refused ones from here on are tried again; 0: none
-  std::string frame_;           // the one that Peek gave; empty: none
-  uint64_t frame_ordinal_ = 0;
-  proto::BatchId frame_batch_;
+  std::map<uint64_t, Sent> sent_;  // by ordinal: neither acknowledged nor still to be sent
+  size_t under_way_ = 0;           // of them
+  uint64_t next_ordinal_ = 0;      // of the next frame to send
+  std::string next_frame_;         // empty: not read yet
+  proto::BatchId next_batch_;
 };
 
 }  // namespace ringside::forwarder
