@@ -108,7 +108,7 @@ void Forwarder::Greet(const proto::Hello& hello, uint64_t now_unix_ns) {
 void Forwarder::Hear(const proto::InFlight& in_flight) {
   {
     const std::lock_guard lock(mutex_);
-    if (!state_.is_connected || in_flight_.size() >= ParentLink::kMostAgents) return;
+    if (in_flight_.size() >= ParentLink::kMostAgents) return;
     in_flight_[in_flight.agent] = in_flight;
   }
   Wake();
@@ -124,7 +124,7 @@ int Forwarder::Turn(std::vector<std::string>* notes) {
   for (const auto& [hello, received] : greetings_) link_.Greet(hello, received);
   greetings_.clear();
   const int work = link_.Poll(proto::MonotonicNs(), proto::UnixNs(), notes);
-  for (const auto& [agent, in_flight] : in_flight_) link_.Hear(in_flight);
+  for (const auto& [agent, in_flight] : in_flight_) link_.Hear(in_flight, proto::MonotonicNs());
   in_flight_.clear();
   state_.is_connected = link_.dealer().is_connected();
   state_.waiting_frames = queue_->frames();

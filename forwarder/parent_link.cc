@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/tick_clock.h"
+
 namespace ringside::forwarder {
 namespace {
 
@@ -9,6 +11,8 @@ constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kRetryNs = 60 * kSecondNs;
 // No acknowledgement for this long, with frames under way: send again.
 constexpr uint64_t kAckTimeoutNs = 5 * kSecondNs;
+// An agent tells once a second what it has in flight.
+constexpr uint64_t kForgetNs = 60 * kSecondNs;
 constexpr size_t kMostUnderWay = 256;
 constexpr int kReceiveBatch = 256;
 
@@ -23,11 +27,13 @@ proto::Uuid AgentOf(const proto::FrameView& frame) {
 void ParentLink::Greet(const proto::Hello& hello, uint64_t received_unix_ns) {
   if (greetings_.size() >= kMostAgents && greetings_.count(hello.agent) == 0) return;
   const auto ahead = static_cast<int64_t>(hello.sent_unix_ns - received_unix_ns);
-  greetings_[hello.agent] = {hello, ahead, false};
+  greetings_[hello.agent] = {hello, ahead, proto::MonotonicNs(), false};
   are_greetings_sent_ = false;
 }
 
-void ParentLink::Hear(const proto::InFlight& in_flight) {
+void ParentLink::Hear(const proto::InFlight& in_flight, uint64_t now_monotonic_ns) {
+  const auto greeting = greetings_.find(in_flight.agent);
+  if (greeting != greetings_.end()) greeting->second.heard_ns = now_monotonic_ns;
   (void)dealer_->Send(proto::EncodeInFlight(in_flight));
 }
 
@@ -35,6 +41,9 @@ void ParentLink::Restart(uint64_t now_ns) {
   last_progress_ns_ = now_ns;
   retry_ns_ = 0;
   queue_->Rewind();
+  std::erase_if(greetings_, [&](const auto& one) {
+    return one.second.is_sent && now_ns - one.second.heard_ns > kForgetNs;
+  });
   for (auto& [agent, greeting] : greetings_) greeting.is_sent = false;
   are_greetings_sent_ = greetings_.empty();
 }

@@ -32,10 +32,11 @@ class ParentLink {
   ParentLink(std::unique_ptr<agent::Dealer> dealer, RelayQueue* queue)
       : dealer_(std::move(dealer)), queue_(queue) {}
 
-  // An agent came. Goes out now, and with every new connection as if it were sent anew.
+  // An agent came. Goes out now, and with every new connection as if it were sent anew, while the
+  // agent is heard of: of those that are gone the parent must not believe that they are there.
   void Greet(const proto::Hello& hello, uint64_t received_unix_ns);
   // Sent at once or not at all, for the next is newer.
-  void Hear(const proto::InFlight& in_flight);
+  void Hear(const proto::InFlight& in_flight, uint64_t now_monotonic_ns);
   // Returns how much it did. Lines worth a log go to `notes`.
   int Poll(uint64_t now_monotonic_ns, uint64_t now_unix_ns, std::vector<std::string>* notes);
 
@@ -45,7 +46,8 @@ class ParentLink {
  private:
   struct Greeting {
     proto::Hello hello;
-    int64_t ahead_ns;  // of the agent's clock when it came, its time under way taken off
+    int64_t ahead_ns;   // of the agent's clock when it came, its time under way taken off
+    uint64_t heard_ns;  // when it was last heard of
     bool is_sent;
   };
 

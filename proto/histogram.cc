@@ -175,6 +175,7 @@ void Histogram::Merge(const Histogram& other) {
     if (empty()) scale_ = std::min(scale_, other.scale_);
     return;
   }
+  if (&other == this) NeedCells();  // else it would be read while it is decoded
   if (empty()) {
     *this = other;
   } else if (other.encoded_.empty() || !MergeEncoded(other.encoded_).ok()) {

@@ -222,6 +222,19 @@ TEST(Histogram_Merge, WithItselfDoublesEveryCount) {
   EXPECT_EQ(histogram.zero_count(), 2u);
 }
 
+TEST(Histogram_Merge, WithItselfAsItWasEncodedDoublesEveryCount) {
+  Histogram histogram;
+  for (const int64_t value : {-7, 0, 3, 1000000}) histogram.Record(value);
+  std::string bytes;
+  histogram.Encode(&bytes);
+  const Result<Histogram> decoded = Histogram::Decode(bytes);
+  ASSERT_TRUE(decoded.ok());
+  Histogram same = *decoded;
+  same.Merge(same);
+  histogram.Merge(histogram);
+  EXPECT_EQ(same, histogram);
+}
+
 TEST(Histogram_Quantile, IsNulloptWhenEmpty) {
   EXPECT_FALSE(Histogram().Quantile(0.5).has_value());
   Histogram nothing;
