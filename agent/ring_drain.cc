@@ -67,7 +67,7 @@ Result<RingHeads> RingDrain::SteadyHeads(uint32_t lane) const {
   constexpr int kTries = 1000;
   Result<RingHeads> heads = segment_.LoadHeads(lane);
   for (int i = 0; i < kTries && heads; ++i) {
-    const Result<RingHeads> again = segment_.LoadHeads(lane);
+    Result<RingHeads> again = segment_.LoadHeads(lane);
     if (!again ||
         (again->request == heads->request && again->request_records == heads->request_records)) {
       return again;

@@ -33,7 +33,7 @@ struct ForwarderConfig {
   uint64_t limit_bytes = uint64_t{8} << 30;
 };
 
-class Forwarder : public aggregator::Forwarding {
+class Forwarder final : public aggregator::Forwarding {
  public:
   static proto::Result<std::unique_ptr<Forwarder>> Start(const ForwarderConfig& config);
   ~Forwarder() override { Stop(); }
