@@ -180,6 +180,23 @@ TEST_F(ForwarderTest, AFullQueueStopsAcknowledgements_AndNothingIsLost) {
   ExpectExactInBoth();
 }
 
+// Cleaned, each byte that is no text becomes three.
+TEST_F(ForwarderTest, ABatchThatIsTooLargeOnceItIsCleanedGoesOnAsItCame) {
+  StartParent();
+  StartChild();
+  proto::Batch batch = a_.Next();
+  while (batch.producers.empty()) batch = a_.Next();
+  proto::RequestRow row;
+  row.operation = "transcribe";
+  row.id = std::string(1365, '\xff');
+  batch.producers[0].requests.insert(batch.producers[0].requests.end(), 1500, row);
+  ASSERT_LT(proto::EncodeBatch(batch).size(), proto::kMaxFrameBytes);
+  sent_.push_back(batch);
+  ASSERT_TRUE(Until([&] { return agent_->Send(batch); }));
+  ASSERT_TRUE(Until([&] { return HasAll(child_) && HasAll(parent_); }));
+  EXPECT_TRUE(Until([&] { return forwarder_->state().waiting_frames == 0; }));
+}
+
 TEST_F(ForwarderTest, KeysGoInPairs) {
   config_.keys.secret = directory_.File("key");
   const auto started = Aggregator::Start(child_config_);
