@@ -1,6 +1,7 @@
 #include "aggregator/archive_file_reader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -40,7 +41,10 @@ bool ClaimsAnotherFormat(std::string_view line) {
   if (!line.starts_with(kFormatKey)) return false;
   line.remove_prefix(kFormatKey.size());
   const std::string_view digits = line.substr(0, line.find_first_not_of("0123456789"));
-  return !digits.empty() && digits != std::to_string(kArchiveFormat);
+  int format = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), format);
+  return !digits.empty() && (error != std::errc() || end != digits.data() + digits.size() ||
+                             format < kOldestArchiveFormat || format > kArchiveFormat);
 }
 
 }  // namespace

@@ -39,7 +39,10 @@
 
 namespace ringside::aggregator {
 
-inline constexpr int kArchiveFormat = 1;  // another: the file is skipped, named and counted
+// What is written, and the oldest that is read; a file of another is skipped, named and counted.
+//   1  buckets were runs, [[first index, [count, ...]], ...]
+inline constexpr int kArchiveFormat = 2;
+inline constexpr int kOldestArchiveFormat = 1;
 
 inline constexpr std::string_view kArchiveSuffix = ".jsonl";
 inline constexpr std::string_view kZstdSuffix = ".zst";

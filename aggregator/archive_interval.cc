@@ -8,34 +8,24 @@
 namespace ringside::aggregator {
 namespace {
 
-// Buckets are written as runs of neighbours; so many empty ones in a row end a run.
-constexpr int32_t kRunGap = 8;
-
-char* PutText(std::string_view text, char* to) {
-  for (const char c : text) *to++ = c;
-  return to;
-}
-
-// [[first_index,[count,count,...]],...]
+// [first_index,count,count,...]; an empty bucket is 0, n of them are -n.
 void AppendBuckets(std::string_view key, const std::vector<proto::BucketRange::Bucket>& buckets,
                    JsonPen* pen) {
   if (buckets.empty()) return;
   pen->Text(key);
-  std::string_view before = "[[";  // a run
-  int32_t next = buckets.front().index - kRunGap;
+  pen->Number(buckets.front().index);
+  int64_t next = buckets.front().index;
   for (const auto& [index, count] : buckets) {
     char* to = pen->Room();
-    if (index - next >= kRunGap) {
-      to = PutText(",[", JsonPen::Put(index, PutText(before, to)));
-      before = "]],[";
-    } else {
-      for (; next < index; ++next) to = PutText(",0", to);
+    *to++ = ',';
+    if (const int64_t empty = index - next; empty != 0) {
+      to = JsonPen::Put(empty == 1 ? 0 : -empty, to);
       *to++ = ',';
     }
     pen->Wrote(JsonPen::Put(count, to));
-    next = index + 1;
+    next = int64_t{index} + 1;
   }
-  pen->Text("]]]");
+  pen->Text("]");
 }
 
 void AppendSum(proto::Int128 sum, JsonPen* pen) {
@@ -78,8 +68,8 @@ void IntervalLines::Append(uint64_t series, const proto::SeriesDelta& delta, std
   }
   AppendMember(R"(,"scale":)", d.histogram.scale(), &pen);
   if (d.histogram.zero_count() != 0) AppendMember(R"(,"zero":)", d.histogram.zero_count(), &pen);
-  AppendBuckets(R"(,"buckets":)", positive_, &pen);
-  AppendBuckets(R"(,"negative":)", negative_, &pen);
+  AppendBuckets(R"(,"buckets":[)", positive_, &pen);
+  AppendBuckets(R"(,"negative":[)", negative_, &pen);
   if (d.histogram.fractional()) pen.Text(R"(,"fractional":true)");
   pen.Text("}\n");
 }

@@ -43,26 +43,27 @@ class Scanner {
     *value = is_negative ? -static_cast<int64_t>(magnitude) : static_cast<int64_t>(magnitude);
     return true;
   }
-  // "count,count,...", of which most have one digit. Buckets from `index` on go behind `buckets`.
+  // ",count,count,-empty,..." up to something else; most counts have one digit. Buckets from
+  // `index` on go behind `buckets`.
   bool TakeCounts(int64_t index, int64_t limit, Buckets* buckets) {
-    const char* at = at_;
-    while (true) {
-      if (index < -limit || index > limit) return false;
-      uint64_t count = static_cast<unsigned char>(*at - '0');
-      if (count >= 10) return false;
-      if (static_cast<unsigned char>(at[1] - '0') < 10) {
-        at_ = at;
-        if (!Take(&count)) return false;
-        at = at_;
-      } else {
-        ++at;
+    while (at_ != end_ && *at_ == ',') {
+      ++at_;
+      if (*at_ == '-') {
+        int64_t empty = 0;
+        if (!Take(&empty) || empty < -2 * limit) return false;
+        index -= empty;
+        continue;
       }
+      uint64_t count = static_cast<unsigned char>(*at_ - '0');
+      if (count < 10 && static_cast<unsigned char>(at_[1] - '0') >= 10) {
+        ++at_;
+      } else if (!Take(&count)) {
+        return false;
+      }
+      if (index > limit) return false;
       if (count != 0) buckets->push_back({static_cast<int32_t>(index), count});
       ++index;
-      if (*at != ',') break;
-      ++at;
     }
-    at_ = at;
     return true;
   }
   template <typename Integer>
@@ -79,21 +80,13 @@ class Scanner {
   const char* const end_;
 };
 
-// [index,[count,count,...]]
-bool ReadRun(Scanner* scanner, int64_t limit, Buckets* buckets) {
-  int64_t index = 0;
-  if (!scanner->TakeMember("[", &index) || !scanner->Take(",[")) return false;
-  if (!buckets->empty() && index <= buckets->back().index) return false;
-  return scanner->TakeCounts(index, limit, buckets) && scanner->Take("]]");
-}
-
+// [index,count,...], with at least one count.
 bool ReadBuckets(Scanner* scanner, std::string_view key, int64_t limit, Buckets* buckets) {
   buckets->clear();
   if (!scanner->Take(key)) return true;
-  do {
-    if (!ReadRun(scanner, limit, buckets)) return false;
-  } while (scanner->Take(","));
-  return scanner->Take("]");
+  int64_t index = 0;
+  return scanner->Take(&index) && index >= -limit && scanner->TakeCounts(index, limit, buckets) &&
+         !buckets->empty() && scanner->Take("]");
 }
 
 // Everything before the histogram.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "aggregator/archive_histogram.h"
 #include "aggregator/archive_interval_reader.h"
 #include "aggregator/json_fields.h"
 
@@ -45,70 +46,6 @@ bool ReadSeries(JsonFields* f, proto::SeriesKey* key) {
          f->Get("resolution", &key->resolution) && f->Get("signed", &key->is_signed) &&
          f->Get("outcome", &key->outcome) && f->Get("error_type", &key->error_type) &&
          f->Get("labels", &key->labels);
-}
-
-struct Bucket {
-  int32_t index;
-  uint64_t count;
-};
-
-// [[first_index,[count,count,...]],...]
-bool ReadBuckets(JsonFields* f, std::string_view key, int scale, std::vector<Bucket>* buckets) {
-  buckets->clear();
-  if (!f->Has(key)) return true;
-  simdjson::dom::array runs;
-  if (!f->Get(key, &runs)) return false;
-  const int64_t limit = int64_t{proto::kMaxIndexOctaves} << scale;
-  for (const auto run : runs) {
-    int64_t index = 0;
-    simdjson::dom::array counts;
-    if (run.at(0).get(index) != simdjson::SUCCESS || run.at(1).get(counts) != simdjson::SUCCESS) {
-      return f->Fail(key, "is no list of runs");
-    }
-    for (const auto element : counts) {
-      uint64_t count = 0;
-      if (element.get(count) != simdjson::SUCCESS)
-        return f->Fail(key, "holds a count that is none");
-      if (index < -limit || index > limit) return f->Fail(key, "holds an index out of range");
-      if (count != 0) buckets->push_back({static_cast<int32_t>(index), count});
-      ++index;
-    }
-  }
-  return true;
-}
-
-// A batch has many histograms: none may take more memory than its bytes.
-void Pack(proto::Histogram* histogram) {
-  std::string bytes;
-  histogram->Encode(&bytes);
-  proto::Result<proto::Histogram> packed = proto::Histogram::Decode(bytes);
-  if (packed.ok()) *histogram = std::move(*packed);
-}
-
-bool ReadHistogram(JsonFields* f, proto::Histogram* histogram) {
-  int8_t scale = 0;
-  uint64_t zero = 0;
-  bool is_fractional = false;
-  std::vector<Bucket> positive;
-  std::vector<Bucket> negative;
-  if (!f->Get("scale", &scale) || !f->GetOptional("zero", &zero) ||
-      !f->GetOptional("fractional", &is_fractional)) {
-    return false;
-  }
-  if (scale < proto::kMinScale || scale > proto::kMaxScale) return f->Fail("scale", "is unknown");
-  if (!ReadBuckets(f, "buckets", scale, &positive) ||
-      !ReadBuckets(f, "negative", scale, &negative)) {
-    return false;
-  }
-  *histogram = proto::Histogram(scale);
-  histogram->AddZero(zero);
-  // A histogram becomes fractional by a shift down only: built one octave above, then shifted.
-  const int32_t shift = is_fractional ? int32_t{1} << scale : 0;
-  for (const Bucket& bucket : positive) histogram->AddPositive(bucket.index + shift, bucket.count);
-  for (const Bucket& bucket : negative) histogram->AddNegative(bucket.index + shift, bucket.count);
-  if (is_fractional) histogram->ShiftOctaves(-1);
-  Pack(histogram);
-  return true;
 }
 
 bool ReadDistribution(JsonFields* f, int8_t resolution, proto::Distribution* d) {
@@ -335,9 +272,10 @@ proto::Result<ArchiveHead> ArchiveParser::ParseHead(std::string_view line) {
   ArchiveHead head;
   int64_t format = 0;
   if (!f.Get("format", &format)) return proto::Status::Error(f.error());
-  if (format != kArchiveFormat) {
+  if (format < kOldestArchiveFormat || format > kArchiveFormat) {
     return proto::Status::Error("has archive format " + std::to_string(format) +
-                                ", this program reads " + std::to_string(kArchiveFormat));
+                                ", this program reads " + std::to_string(kOldestArchiveFormat) +
+                                " to " + std::to_string(kArchiveFormat));
   }
   if (!f.Get("software_version", &head.software_version) ||
       !f.Get("created_unix_ns", &head.created_unix_ns) ||

@@ -58,8 +58,8 @@ Status WriteSample(const Context& context, FleetArchive* archive) {
 
 constexpr FleetSize kSample{50, 20};
 
-Result<Figure> MeasureBytes(const Context& context) {
-  FleetArchive archive(kSample);
+Result<Figure> MeasureBytes(const Context& context, const FleetSize& size) {
+  FleetArchive archive(size);
   if (Status written = WriteSample(context, &archive); !written.ok()) return written;
   const auto intervals = static_cast<double>(archive.intervals());
   return Figure{static_cast<double>(archive.disk_bytes()) / intervals,
@@ -119,8 +119,14 @@ Result<Figure> MeasureReopen(const Context& context) {
 }  // namespace
 
 void AddArchiveSuite(std::vector<Benchmark>* benchmarks) {
-  benchmarks->push_back({"archive.bytes", "archive", "B",
-                         "the same series-interval of 100 samples as plain text", MeasureBytes});
+  // A batch has lines of its own, which its series share.
+  const auto bytes = [benchmarks](const char* name, const FleetSize& size) {
+    benchmarks->push_back({name, "archive", "B",
+                           "the same series-interval of 100 samples as plain text",
+                           [size](const Context& context) { return MeasureBytes(context, size); }});
+  };
+  bytes("archive.bytes", kSample);
+  bytes("archive.bytes_200", {5, 200});
   benchmarks->push_back(
       {"archive.replay", "archive", "MB/s", "read, but kept nowhere", MeasureReplay});
   benchmarks->push_back({"archive.replay_intervals", "archive", "1/s", "read, but kept nowhere",

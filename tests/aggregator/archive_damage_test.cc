@@ -140,10 +140,10 @@ TEST_F(ArchiveDamageTest, Foreign_FormatIsSkippedNamedAndLeftAlone) {
   CommitSome(2);
   Stop();
   std::string text = ReadText(OnlyFile());
-  text.replace(text.find("\"format\":1"), 10, "\"format\":9");
+  text.replace(text.find("\"format\":2"), 10, "\"format\":9");
   WriteText(OnlyFile(), text);
   EXPECT_EQ(Read().size(), 0u);
-  EXPECT_TRUE(Names("has archive format 9, this program reads 1"));
+  EXPECT_TRUE(Names("has archive format 9, this program reads 1 to 2"));
   written_.clear();
   Start();
   CommitSome(1);

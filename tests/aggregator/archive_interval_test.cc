@@ -65,28 +65,30 @@ TEST(ArchiveInterval, OtherForms_AreLeftAlone) {
   const std::string begin(R"({"type":"interval","series":1,"start":"s","end":"e","count":1,)");
   uint64_t series = 0;
   proto::Distribution delta;
-  ASSERT_TRUE(
-      Read(begin + "\"sum\":5,\"scale\":6,\"buckets\":[[1,[2,0,3]],[9,[1]]]}\n", &series, &delta));
+  ASSERT_TRUE(Read(begin + "\"sum\":5,\"scale\":6,\"buckets\":[1,2,0,3,-5,1]}\n", &series, &delta));
   EXPECT_EQ(delta.Count(), 6u);
   for (const char* const other : {
-           R"("sum":5})",                                        // no scale
-           R"("sum": 5,"scale":6})",                             // a space
-           R"("sum":05,"scale":6})",                             // no JSON
-           R"("sum":-0,"scale":6})",                             //
-           R"("sum":5,"scale":9})",                              // beyond the scales
-           R"("sum":5,"scale":6,"fractional":true})",            //
-           R"("sum":5,"scale":6,"resolution":1})",               //
-           R"("sum":5,"scale":6}})",                             //
-           R"("sum":"170141183460469231731","scale":6})",        //
-           R"("sum":9223372036854775808,"scale":6})",            //
-           R"("sum":5,"min":1,"scale":6})",                      //
-           R"("sum":5,"scale":6,"buckets":[[1,[2]],[1,[1]]]})",  // twice the same
-           R"("sum":5,"scale":6,"buckets":[[99999999,[2]]]})",   // no such index
-           R"("sum":5,"scale":6,"buckets":[[1,[2,-1]]]})",       //
-           R"("sum":5,"scale":6,"buckets":[[1,[2]]})",           //
-           R"("sum":5,"scale":6,"buckets":[[1,[2]],]})",         //
-           R"("sum":5,"scale":6,"buckets":[[1,[]]]})",           //
-           R"("sum":5,"scale":6,"buckets":[[1,[18446744073709551616]]]})",
+           R"("sum":5})",                                      // no scale
+           R"("sum": 5,"scale":6})",                           // a space
+           R"("sum":05,"scale":6})",                           // no JSON
+           R"("sum":-0,"scale":6})",                           //
+           R"("sum":5,"scale":9})",                            // beyond the scales
+           R"("sum":5,"scale":6,"fractional":true})",          //
+           R"("sum":5,"scale":6,"resolution":1})",             //
+           R"("sum":5,"scale":6}})",                           //
+           R"("sum":"170141183460469231731","scale":6})",      //
+           R"("sum":9223372036854775808,"scale":6})",          //
+           R"("sum":5,"min":1,"scale":6})",                    //
+           R"("sum":5,"scale":6,"buckets":[[1,[2]]]})",        // runs, of format 1
+           R"("sum":5,"scale":6,"buckets":[99999999,2]})",     // no such index
+           R"("sum":5,"scale":6,"buckets":[1,-99999999,2]})",  //
+           R"("sum":5,"scale":6,"buckets":[1,2,-0,3]})",       //
+           R"("sum":5,"scale":6,"buckets":[1,2})",             //
+           R"("sum":5,"scale":6,"buckets":[1,2,]})",           //
+           R"("sum":5,"scale":6,"buckets":[1,]})",             //
+           R"("sum":5,"scale":6,"buckets":[1]})",              //
+           R"("sum":5,"scale":6,"buckets":[1,0]})",            // nothing filled
+           R"("sum":5,"scale":6,"buckets":[1,18446744073709551616]})",
        }) {
     EXPECT_FALSE(Read(begin + other + "\n", &series, &delta)) << other;
   }
