@@ -170,12 +170,38 @@ void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) 
     Acknowledge(arrival.route, id);
     return;
   }
-  if (!applied_.HasRoomFor(id)) applied_.CloseIdle(now_unix_ns_);
-  if (!applied_.HasRoomFor(id)) {
-    return Refuse(arrival.route, id.agent,
-                  Named(id) + ": too many gaps before it, or too many agents");
+  if (const proto::Status room = RoomFor(id); !room.ok()) {
+    return Refuse(arrival.route, id.agent, room.message());
   }
   AddToGroup(arrival, std::move(*batch));
+}
+
+proto::Status Intake::RoomFor(const proto::BatchId& id) {
+  if (applied_.HasRoomFor(id)) return {};
+  if (applied_.Find(id.agent, id.epoch) != nullptr) {
+    return proto::Status::Error(Named(id) + ": too many gaps before it");
+  }
+  LetGoIdlest();
+  if (applied_.HasRoomFor(id)) return {};
+  return proto::Status::Error(
+      Named(id) + ": the aggregator remembers " + std::to_string(applied_.entries().size()) +
+      " agents and restarts of agents, as many as it can, and none of them has been silent for " +
+      std::to_string(AppliedSets::kLetGoAfterNs / AppliedSets::kDayNs) +
+      " days: docs/archive.md, What is forgotten");
+}
+
+void Intake::LetGoIdlest() {
+  if (now_unix_ns_ < look_for_room_unix_ns_) return;
+  const size_t closed = applied_.CloseIdle(now_unix_ns_);
+  const size_t let_go = closed == 0 ? applied_.LetGoIdlest(now_unix_ns_, in_group_) : 0;
+  if (let_go != 0) {
+    spdlog::warn(
+        "{} agents' epochs are remembered, too many: the {} that were silent longest, all for more "
+        "than {} days, are forgotten",
+        applied_.entries().size() + let_go, let_go,
+        AppliedSets::kLetGoAfterNs / AppliedSets::kDayNs);
+  }
+  if (closed + let_go == 0) look_for_room_unix_ns_ = now_unix_ns_ + kLookForRoomNs;
 }
 
 void Intake::AddToGroup(const Arrival& arrival, proto::Batch batch) {
