@@ -30,6 +30,11 @@ bool IsOtherVersion(std::string_view frame_untrusted, proto::Uuid* agent, std::s
   return header.magic == proto::kWireMagic && header.major_version != proto::kWireMajor;
 }
 
+// For the log: whose connection it came by; the agent's UUID is what the sender says it is.
+std::string KeyOf(const Arrival& arrival) {
+  return arrival.peer.empty() ? std::string() : " by key " + arrival.peer;
+}
+
 std::string Named(const proto::BatchId& id) {
   return "batch " + std::to_string(id.sequence) + " of agent " + proto::ToString(id.agent);
 }
@@ -93,44 +98,43 @@ void Intake::HandleBadFrame(const Arrival& arrival, const std::string& why) {
   std::string version;
   if (IsOtherVersion(arrival.frame_untrusted, &agent, &version)) {
     if (refused_ != nullptr) refused_->Note(agent, version, now_unix_ns_);
-    return Refuse(arrival.route, agent,
+    return Refuse(arrival, agent,
                   why + " (aggregator " + proto::kVersion + "): bring both to one version");
   }
   ++counters_.bad_frames;
   uint64_t suppressed = 0;
   if (bad_frame_log_.Allow(now_unix_ns_, &suppressed)) {
-    spdlog::warn("dropped a frame of {} bytes: {} ({} more since the last such line)",
-                 arrival.frame_untrusted.size(), why, suppressed);
+    spdlog::warn("dropped a frame of {} bytes{}: {} ({} more since the last such line)",
+                 arrival.frame_untrusted.size(), KeyOf(arrival), why, suppressed);
   }
 }
 
-void Intake::Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason) {
+void Intake::Refuse(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason) {
   hosts_->Refuse(agent, reason, now_unix_ns_);
-  TurnAway(route, agent, reason);
+  TurnAway(arrival, agent, reason);
 }
 
-void Intake::TurnAway(const std::string& route, const proto::Uuid& agent,
-                      const std::string& reason) {
+void Intake::TurnAway(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason) {
   ++counters_.refused;
   uint64_t suppressed = 0;
   if (refuse_log_.Allow(now_unix_ns_, &suppressed)) {
-    spdlog::warn("refused agent {}: {} ({} more since the last such line)", proto::ToString(agent),
-                 reason, suppressed);
+    spdlog::warn("refused agent {}{}: {} ({} more since the last such line)",
+                 proto::ToString(agent), KeyOf(arrival), reason, suppressed);
   }
-  receiver_->Send(route, proto::EncodeRefuse(agent, {reason}));
+  receiver_->Send(arrival.route, proto::EncodeRefuse(agent, {reason}));
 }
 
 bool Intake::Admit(const Arrival& arrival, const proto::Uuid& agent, const std::string& host) {
   if (bindings_ == nullptr) return true;
   const proto::Status admitted = bindings_->Admit(arrival.peer, agent, host);
   // Not the agent's own doing: what is known of it stays as it is.
-  if (!admitted.ok()) TurnAway(arrival.route, agent, admitted.message());
+  if (!admitted.ok()) TurnAway(arrival, agent, admitted.message());
   return admitted.ok();
 }
 
 void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) {
   proto::Result<proto::Hello> hello = proto::DecodeHello(frame);
-  if (!hello.ok()) return Refuse(arrival.route, AgentOf(frame.header), hello.message());
+  if (!hello.ok()) return Refuse(arrival, AgentOf(frame.header), hello.message());
   if (!Admit(arrival, hello->agent, hello->host)) return;
   ++counters_.hellos;
   hosts_->Greet(*hello, frame.header, now_unix_ns_);
@@ -159,10 +163,10 @@ void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& fram
 void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) {
   // DecodeBatch proves that header and payload name the same batch.
   proto::Result<proto::Batch> batch = proto::DecodeBatch(frame);
-  if (!batch.ok()) return Refuse(arrival.route, AgentOf(frame.header), batch.message());
+  if (!batch.ok()) return Refuse(arrival, AgentOf(frame.header), batch.message());
   const proto::BatchId& id = batch->id;
   if (id.agent.IsZero() || id.sequence == 0) {
-    return Refuse(arrival.route, id.agent, Named(id) + ": agent and sequence must not be zero");
+    return Refuse(arrival, id.agent, Named(id) + ": agent and sequence must not be zero");
   }
   if (!Admit(arrival, id.agent, batch->host)) return;
   if (applied_.Contains(id)) {
@@ -171,7 +175,7 @@ void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) 
     return;
   }
   if (const proto::Status room = RoomFor(id); !room.ok()) {
-    return Refuse(arrival.route, id.agent, room.message());
+    return Refuse(arrival, id.agent, room.message());
   }
   AddToGroup(arrival, std::move(*batch));
 }

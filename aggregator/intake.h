@@ -97,9 +97,9 @@ class Intake {
   void HandleHello(const Arrival& arrival, const proto::FrameView& frame);
   void HandleInFlight(const Arrival& arrival, const proto::FrameView& frame);
   void HandleBatch(const Arrival& arrival, const proto::FrameView& frame);
-  void Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason);
+  void Refuse(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason);
   // The same, without a word to the hosts' board.
-  void TurnAway(const std::string& route, const proto::Uuid& agent, const std::string& reason);
+  void TurnAway(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason);
   bool CommitGroup();
   proto::Status WriteGroup();
   void NoteCommit(const proto::Status& committed);
