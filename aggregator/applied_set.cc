@@ -130,4 +130,21 @@ size_t AppliedSets::CloseIdle(uint64_t now_unix_ns) {
   });
 }
 
+size_t AppliedSets::LetGoIdlest(uint64_t now_unix_ns, const AppliedSets& in_use) {
+  std::vector<std::pair<uint64_t, Key>> idle;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.active_unix_ns + kLetGoAfterNs >= now_unix_ns || in_use.entries_.contains(key)) {
+      continue;
+    }
+    idle.emplace_back(entry.active_unix_ns, key);
+  }
+  if (idle.size() > kLetGoAtOnce) {
+    const auto last = idle.begin() + kLetGoAtOnce;
+    std::nth_element(idle.begin(), last, idle.end());
+    idle.erase(last, idle.end());
+  }
+  for (const auto& [active, key] : idle) entries_.erase(key);
+  return idle.size();
+}
+
 }  // namespace ringside::aggregator

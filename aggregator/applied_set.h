@@ -2,7 +2,8 @@
 //
 // Per (agent, epoch) the contiguous part 1..n and the ranges above it. Kept as long as the agent
 // may still send that epoch, repeated in the head of every archive file: neither retention nor
-// compaction of old files can make a batch look new. Not thread-safe.
+// compaction of old files can make a batch look new. Only a full table lets go of what was idle for
+// very long. Not thread-safe.
 #ifndef RINGSIDE_AGGREGATOR_APPLIED_SET_H_
 #define RINGSIDE_AGGREGATOR_APPLIED_SET_H_
 
@@ -57,10 +58,17 @@ class AppliedSet {
 // All epochs of all agents.
 class AppliedSets {
  public:
-  // Epochs beyond these are not accepted (a new agent is refused) rather than old ones forgotten.
+  static constexpr uint64_t kDayNs = 24ull * 3600 * 1000000000ull;
+  // Beyond these a new one takes the place of one that was idle for long; where there is none such,
+  // its agent is refused.
   static constexpr size_t kMaxEpochs = 65536;
   // An epoch without a batch for this long is closed, but only if its agent has a newer one.
-  static constexpr uint64_t kCloseAfterNs = 90ull * 24 * 3600 * 1000000000ull;
+  static constexpr uint64_t kCloseAfterNs = 90 * kDayNs;
+  // One without a batch for this long may be let go when the table is full, the longest idle first:
+  // docs/archive.md, What is forgotten.
+  static constexpr uint64_t kLetGoAfterNs = 30 * kDayNs;
+  // At once, since finding them takes a look at all.
+  static constexpr size_t kLetGoAtOnce = 256;
 
   using Key = std::pair<proto::Uuid, uint64_t>;  // agent, epoch
   struct Entry {
@@ -80,6 +88,9 @@ class AppliedSets {
   const AppliedSet* Find(const proto::Uuid& agent, uint64_t epoch) const;
   // Forgets epochs that are closed; returns how many.
   size_t CloseIdle(uint64_t now_unix_ns);
+  // Forgets those that were idle longest, as far as they may be let go and are not `in_use`;
+  // returns how many.
+  size_t LetGoIdlest(uint64_t now_unix_ns, const AppliedSets& in_use);
 
   const std::map<Key, Entry>& entries() const { return entries_; }
 

@@ -30,6 +30,11 @@ bool IsOtherVersion(std::string_view frame_untrusted, proto::Uuid* agent, std::s
   return header.magic == proto::kWireMagic && header.major_version != proto::kWireMajor;
 }
 
+// For the log: whose connection it came by; the agent's UUID is what the sender says it is.
+std::string KeyOf(const Arrival& arrival) {
+  return arrival.peer.empty() ? std::string() : " by key " + arrival.peer;
+}
+
 std::string Named(const proto::BatchId& id) {
   return "batch " + std::to_string(id.sequence) + " of agent " + proto::ToString(id.agent);
 }
@@ -95,44 +100,43 @@ void Intake::HandleBadFrame(const Arrival& arrival, const std::string& why) {
   std::string version;
   if (IsOtherVersion(arrival.frame_untrusted, &agent, &version)) {
     if (refused_ != nullptr) refused_->Note(agent, version, now_unix_ns_);
-    return Refuse(arrival.route, agent,
+    return Refuse(arrival, agent,
                   why + " (aggregator " + proto::kVersion + "): bring both to one version");
   }
   ++counters_.bad_frames;
   uint64_t suppressed = 0;
   if (bad_frame_log_.Allow(now_unix_ns_, &suppressed)) {
-    spdlog::warn("dropped a frame of {} bytes: {} ({} more since the last such line)",
-                 arrival.frame_untrusted.size(), why, suppressed);
+    spdlog::warn("dropped a frame of {} bytes{}: {} ({} more since the last such line)",
+                 arrival.frame_untrusted.size(), KeyOf(arrival), why, suppressed);
   }
 }
 
-void Intake::Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason) {
+void Intake::Refuse(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason) {
   hosts_->Refuse(agent, reason, now_unix_ns_);
-  TurnAway(route, agent, reason);
+  TurnAway(arrival, agent, reason);
 }
 
-void Intake::TurnAway(const std::string& route, const proto::Uuid& agent,
-                      const std::string& reason) {
+void Intake::TurnAway(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason) {
   ++counters_.refused;
   uint64_t suppressed = 0;
   if (refuse_log_.Allow(now_unix_ns_, &suppressed)) {
-    spdlog::warn("refused agent {}: {} ({} more since the last such line)", proto::ToString(agent),
-                 reason, suppressed);
+    spdlog::warn("refused agent {}{}: {} ({} more since the last such line)",
+                 proto::ToString(agent), KeyOf(arrival), reason, suppressed);
   }
-  receiver_->Send(route, proto::EncodeRefuse(agent, {reason}));
+  receiver_->Send(arrival.route, proto::EncodeRefuse(agent, {reason}));
 }
 
 bool Intake::Admit(const Arrival& arrival, const proto::Uuid& agent, const std::string& host) {
   if (bindings_ == nullptr) return true;
   const proto::Status admitted = bindings_->Admit(arrival.peer, agent, host);
   // Not the agent's own doing: what is known of it stays as it is.
-  if (!admitted.ok()) TurnAway(arrival.route, agent, admitted.message());
+  if (!admitted.ok()) TurnAway(arrival, agent, admitted.message());
   return admitted.ok();
 }
 
 void Intake::HandleHello(const Arrival& arrival, const proto::FrameView& frame) {
   proto::Result<proto::Hello> hello = proto::DecodeHello(frame);
-  if (!hello.ok()) return Refuse(arrival.route, AgentOf(frame.header), hello.message());
+  if (!hello.ok()) return Refuse(arrival, AgentOf(frame.header), hello.message());
   if (!Admit(arrival, hello->agent, hello->host)) return;
   ++counters_.hellos;
   hosts_->Greet(*hello, frame.header, now_unix_ns_);
@@ -161,10 +165,10 @@ void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& fram
 void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) {
   // DecodeBatch proves that header and payload name the same batch.
   proto::Result<proto::Batch> batch = proto::DecodeBatch(frame, {&keys_, limits_.batch_bytes});
-  if (!batch.ok()) return Refuse(arrival.route, AgentOf(frame.header), batch.message());
+  if (!batch.ok()) return Refuse(arrival, AgentOf(frame.header), batch.message());
   const proto::BatchId& id = batch->id;
   if (id.agent.IsZero() || id.sequence == 0) {
-    return Refuse(arrival.route, id.agent, Named(id) + ": agent and sequence must not be zero");
+    return Refuse(arrival, id.agent, Named(id) + ": agent and sequence must not be zero");
   }
   if (!Admit(arrival, id.agent, batch->host)) return;
   if (applied_.Contains(id)) {
@@ -172,12 +176,38 @@ void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) 
     Acknowledge(arrival.route, id);
     return;
   }
-  if (!applied_.HasRoomFor(id)) applied_.CloseIdle(now_unix_ns_);
-  if (!applied_.HasRoomFor(id)) {
-    return Refuse(arrival.route, id.agent,
-                  Named(id) + ": too many gaps before it, or too many agents");
+  if (const proto::Status room = RoomFor(id); !room.ok()) {
+    return Refuse(arrival, id.agent, room.message());
   }
   AddToGroup(arrival, std::move(*batch));
+}
+
+proto::Status Intake::RoomFor(const proto::BatchId& id) {
+  if (applied_.HasRoomFor(id)) return {};
+  if (applied_.Find(id.agent, id.epoch) != nullptr) {
+    return proto::Status::Error(Named(id) + ": too many gaps before it");
+  }
+  LetGoIdlest();
+  if (applied_.HasRoomFor(id)) return {};
+  return proto::Status::Error(
+      Named(id) + ": the aggregator remembers " + std::to_string(applied_.entries().size()) +
+      " agents and restarts of agents, as many as it can, and none of them has been silent for " +
+      std::to_string(AppliedSets::kLetGoAfterNs / AppliedSets::kDayNs) +
+      " days: docs/archive.md, What is forgotten");
+}
+
+void Intake::LetGoIdlest() {
+  if (now_unix_ns_ < look_for_room_unix_ns_) return;
+  const size_t closed = applied_.CloseIdle(now_unix_ns_);
+  const size_t let_go = closed == 0 ? applied_.LetGoIdlest(now_unix_ns_, in_group_) : 0;
+  if (let_go != 0) {
+    spdlog::warn(
+        "{} agents' epochs are remembered, too many: the {} that were silent longest, all for more "
+        "than {} days, are forgotten",
+        applied_.entries().size() + let_go, let_go,
+        AppliedSets::kLetGoAfterNs / AppliedSets::kDayNs);
+  }
+  if (closed + let_go == 0) look_for_room_unix_ns_ = now_unix_ns_ + kLookForRoomNs;
 }
 
 void Intake::AddToGroup(const Arrival& arrival, proto::Batch batch) {

@@ -55,6 +55,8 @@ class Intake {
  public:
   static constexpr size_t kGroupFrames = 256;
   static constexpr uint64_t kRetryNs = 1000000000ull;
+  // How often a full table of agents is looked through while nothing in it can go.
+  static constexpr uint64_t kLookForRoomNs = 60 * 1000000000ull;
   // How often a failure that lasts is said again.
   static constexpr uint64_t kSayNs = 60 * 1000000000ull;
 
@@ -94,13 +96,16 @@ class Intake {
   void HandleBadFrame(const Arrival& arrival, const std::string& why);
   // False: its key may not speak for this agent, and it was told so.
   bool Admit(const Arrival& arrival, const proto::Uuid& agent, const std::string& host);
+  // Not ok: its sequence cannot be remembered, so it may not be taken.
+  proto::Status RoomFor(const proto::BatchId& id);
+  void LetGoIdlest();
   void AddToGroup(const Arrival& arrival, proto::Batch batch);
   void HandleHello(const Arrival& arrival, const proto::FrameView& frame);
   void HandleInFlight(const Arrival& arrival, const proto::FrameView& frame);
   void HandleBatch(const Arrival& arrival, const proto::FrameView& frame);
-  void Refuse(const std::string& route, const proto::Uuid& agent, const std::string& reason);
+  void Refuse(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason);
   // The same, without a word to the hosts' board.
-  void TurnAway(const std::string& route, const proto::Uuid& agent, const std::string& reason);
+  void TurnAway(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason);
   bool CommitGroup();
   proto::Status WriteGroup();
   void NoteCommit(const proto::Status& committed);
@@ -129,6 +134,7 @@ class Intake {
   uint64_t now_unix_ns_ = 0;  // of the turn at hand
   uint64_t retry_unix_ns_ = 0;
   uint64_t say_unix_ns_ = 0;
+  uint64_t look_for_room_unix_ns_ = 0;
   LogLimit bad_frame_log_;
   LogLimit refuse_log_;
   mutable std::mutex status_mutex_;  // of the two below

@@ -11,14 +11,13 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/sinks/ringbuffer_sink.h>
-#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/aggregator/aggregator_fixture.h"
+#include "tests/aggregator/captured_log.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -233,22 +232,14 @@ TEST_F(AggregatorTest, Full_DiskIsSaidOnceAMinute) {
   getrlimit(RLIMIT_FSIZE, &before);
   rlimit limit = before;
   limit.rlim_cur = 10;
-  // In memory: no file can be written here.
-  const auto told = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(1000);
-  const auto before_log = spdlog::default_logger();
-  spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", told));
+  const CapturedLog log;  // no file can be written here
   setrlimit(RLIMIT_FSIZE, &limit);
   agent_->Send(Batches(1)[0]);
   const bool failed = Until([&] { return aggregator_->intake_counters().failed_commits >= 1; });
   for (int second = 0; second < 150; ++second) aggregator_->DoWork(now_ += kSecond);
   setrlimit(RLIMIT_FSIZE, &before);
-  spdlog::set_default_logger(before_log);
   ASSERT_TRUE(failed);
-  const std::vector<std::string> lines = told->last_formatted();
-  const auto is_said = [](const std::string& line) {
-    return line.find("nothing is acknowledged") != std::string::npos;
-  };
-  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), is_said), 3);
+  EXPECT_EQ(log.Count("nothing is acknowledged"), 3u);
   EXPECT_GT(aggregator_->intake_counters().failed_commits, 100u) << "tried again all the time";
 }
 

@@ -100,5 +100,35 @@ TEST(AppliedSetsTest, CloseIdle_ForgetsOldEpochsButNeverAnAgentsNewest) {
   EXPECT_TRUE(sets.Contains(Id(2, 9, 1)));
 }
 
+// A table that is full: epoch i had its last batch at time 1 + i.
+AppliedSets FullTable() {
+  AppliedSets sets;
+  for (uint64_t i = 0; i < AppliedSets::kMaxEpochs; ++i) sets.Add(Id(1, i, 1), 1 + i);
+  return sets;
+}
+
+TEST(AppliedSetsTest, LetGoIdlest_TakesTheLongestIdleBeyondTheAgeAlone) {
+  AppliedSets sets = FullTable();
+  const proto::BatchId fresh = Id(2, 0, 1);
+  EXPECT_FALSE(sets.HasRoomFor(fresh));
+  EXPECT_TRUE(sets.HasRoomFor(Id(1, 5, 2))) << "who is known goes on";
+  EXPECT_EQ(sets.LetGoIdlest(1 + AppliedSets::kLetGoAfterNs, {}), 0u);
+  EXPECT_FALSE(sets.HasRoomFor(fresh));
+  EXPECT_EQ(sets.LetGoIdlest(3 + AppliedSets::kLetGoAfterNs, {}), 2u);
+  EXPECT_TRUE(sets.HasRoomFor(fresh));
+  EXPECT_FALSE(sets.Contains(Id(1, 1, 1)));
+  EXPECT_TRUE(sets.Contains(Id(1, 2, 1)));
+}
+
+TEST(AppliedSetsTest, LetGoIdlest_IsBoundedAndLeavesWhatIsInUse) {
+  AppliedSets sets = FullTable();
+  AppliedSets in_use;
+  in_use.Add(Id(1, 0, 2), 0);
+  EXPECT_EQ(sets.LetGoIdlest(UINT64_MAX, in_use), AppliedSets::kLetGoAtOnce);
+  EXPECT_TRUE(sets.Contains(Id(1, 0, 1)));
+  EXPECT_FALSE(sets.Contains(Id(1, AppliedSets::kLetGoAtOnce, 1)));
+  EXPECT_TRUE(sets.Contains(Id(1, AppliedSets::kLetGoAtOnce + 1, 1)));
+}
+
 }  // namespace
 }  // namespace ringside::aggregator

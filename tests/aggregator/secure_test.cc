@@ -9,6 +9,7 @@
 
 #include "aggregator/aggregator.h"
 #include "proto/checksum.h"
+#include "tests/aggregator/captured_log.h"
 #include "tests/aggregator/random_batch.h"
 #include "tests/aggregator/test_agent.h"
 
@@ -307,6 +308,22 @@ TEST_F(SecureTest, Hostile_PayloadsOfAKeyHolderAreRefusedAndOthersServed) {
   beta_.socket->Send(std::string(proto::kMaxFrameBytes + 1, 'x'));
   EXPECT_TRUE(IsServed(&alpha_));
   EXPECT_EQ(Merged(), alpha_.stream.samples());
+}
+
+// The agent's UUID in a frame is what its sender makes of it: only the key says who it was.
+TEST_F(SecureTest, Log_NamesTheKeyOfFramesThatAreDamagedOrRefused) {
+  Start();
+  ASSERT_TRUE(IsServed(&alpha_));
+  const CapturedLog log;
+  std::string frame = proto::EncodeBatch(beta_.stream.Next());
+  frame.back() ^= 1;
+  beta_.socket->Send(frame);
+  EXPECT_TRUE(Until([&] { return aggregator_->intake_counters().bad_frames == 1; }));
+  EXPECT_EQ(log.Count("bytes by key beta: "), 1u);
+  proto::Batch batch = alpha_.stream.Next();
+  ExpectRefused(&beta_, proto::EncodeBatch(batch), "another key");
+  EXPECT_EQ(log.Count("refused agent " + proto::ToString(batch.id.agent) + " by key beta: "), 1u);
+  EXPECT_EQ(log.Count("by key alpha"), 0u);
 }
 
 }  // namespace

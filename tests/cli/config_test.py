@@ -1,6 +1,7 @@
 """The configuration file with the real daemons: --check, what overrides what, SIGHUP."""
 
 import pathlib
+import re
 import shutil
 import signal
 import tempfile
@@ -41,6 +42,26 @@ def test_a_missing_file_and_wrong_rules_are_found(cli, config, tmp_path):
     config.write_text(f"aggregator: {{rules: {rules}}}\n")
     result = cli.run("up", "--config", config, "--check")
     assert result.returncode == 1 and f"{rules}:1:9" in result.stderr
+
+
+def examples():
+    page = pathlib.Path(__file__).parents[2] / "docs" / "configuration.md"
+    return re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", examples())
+def test_the_pages_examples_are_good(cli, config, tmp_path, example):
+    names = {"agent": "agent", "aggregator": "10.0.0.1", "second": "10.0.0.2"}
+    for file, name in names.items():
+        assert cli.run("keygen", tmp_path / f"{file}.key", "--name", name).returncode == 0
+    public = {file: (tmp_path / f"{file}.key.pub").read_text() for file in names}
+    (tmp_path / "aggregators.pub").write_text(public["aggregator"] + public["second"])
+    (tmp_path / "parent.pub").write_text(public["second"])
+    (tmp_path / "agents.allow").write_text(public["agent"])
+    config.write_text(example.replace("/etc/ringside", str(tmp_path)))
+    for command in ("agent", "aggregator"):
+        result = cli.run(command, "--config", config, "--check")
+        assert (result.returncode, result.stdout) == (0, f"{config}: ok\n"), result.stderr
 
 
 class Agent:

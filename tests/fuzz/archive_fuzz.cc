@@ -1,5 +1,7 @@
 // Any text as an archive file, with its checksums made right first, since they would refuse nearly
-// everything: read or skipped and named; and what was read is written and read again.
+// everything: read or skipped and named; and what was read is written and read again. Any interval
+// line to both of its readers. Any bytes as a compressed file.
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -12,15 +14,21 @@
 
 #include "aggregator/archive_file_reader.h"
 #include "aggregator/archive_format.h"
+#include "aggregator/archive_interval_reader.h"
 #include "aggregator/archive_lines.h"
 #include "aggregator/archive_parser.h"
 #include "aggregator/archive_text.h"
 #include "proto/checksum.h"
+#include "tests/proto/wire_samples.h"
 
 using namespace ringside::aggregator;  // NOLINT(google-build-using-namespace): a program of one
                                        // file
 
 namespace {
+
+constexpr std::string_view kIntervalPrefix = R"({"type":"interval",)";
+// Of what compressed bytes may become here; as a file nothing bounds it, nor is it kept.
+constexpr uint64_t kMostDecompressed = 1 << 20;
 
 void Require(bool holds) {
   if (!holds) std::abort();
@@ -96,6 +104,46 @@ void WriteAndReadAgain(const ArchivedBatch& batch) {
   Require(rewritten == text);
 }
 
+// The producer and series lines that an interval of this series needs before it.
+std::string DefinitionsFor(uint64_t series) {
+  static const std::string kOfSeries1 = [] {
+    ringside::proto::Batch batch = ringside::proto::SampleBatch();
+    batch.producers.resize(1);
+    batch.producers[0].series = {ringside::proto::SampleDuration()};
+    std::string text;
+    ArchiveLines(Name().stem).Append(batch, 0, &text);
+    return text.substr(0, text.find(kIntervalPrefix));
+  }();
+  constexpr std::string_view kNumber = R"("series":1,)";
+  std::string text = kOfSeries1;
+  text.replace(text.find(kNumber), kNumber.size(), R"("series":)" + std::to_string(series) + ",");
+  return text;
+}
+
+// The reader of intervals as they are written, and the one for any JSON, which a blank calls for.
+void CompareReaders(std::string_view line) {
+  const std::string padded = Padded(line);
+  uint64_t series = 0;
+  ringside::proto::Distribution as_written;
+  if (!IntervalReader().Read({padded.data(), line.size()}, &series, &as_written)) return;
+  const std::string lines = DefinitionsFor(series) + "{ " + std::string(line.substr(1)) + "\n";
+  const std::string any = Padded(lines);
+  ArchivedBatch batch;
+  ArchiveParser::Error error;
+  if (!ArchiveParser().ParseBatch({any.data(), lines.size()}, {}, &batch, &error)) return;
+  const ringside::proto::Distribution& as_json = batch.producers.at(0).series.at(0).delta;
+  as_written.resolution = as_json.resolution;
+  Require(as_written == as_json);
+}
+
+void CompareReadersOfAllLines(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    if (line.starts_with(kIntervalPrefix)) CompareReaders(line);
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+}
+
 // The reader follows no links, so the file has a name until the process ends.
 class File {
  public:
@@ -118,11 +166,25 @@ class File {
   int fd_;
 };
 
+void ReadCompressed(const std::string& path) {
+  auto stream = ArchiveText::Open(path, true, kMostDecompressed);
+  Require(stream.ok());
+  uint64_t bytes = 0;
+  char part[4096];
+  for (size_t count = 0; (count = stream->Read(part, sizeof part)) != 0;) bytes += count;
+  Require(bytes <= kMostDecompressed);
+  static_cast<void>(stream->TakeProblem());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const File kFile;
-  const std::string text = Sealed(std::string(reinterpret_cast<const char*>(data), size));
+  const std::string input(reinterpret_cast<const char*>(data), size);
+  kFile.Write(input);
+  ReadCompressed(kFile.path());
+  CompareReadersOfAllLines(input);
+  const std::string text = Sealed(input);
   kFile.Write(text);
   auto stream = ArchiveText::Open(kFile.path(), false);
   Require(stream.ok());

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "aggregator/host_board.h"
+#include "aggregator/hosts_answer.h"
 #include "aggregator/http_guard.h"
 #include "aggregator/http_target.h"
 #include "aggregator/inflight_board.h"
@@ -45,6 +47,17 @@ const Store& SmallStore() {
   return *kStore;
 }
 
+const HostBoard& SmallBoard() {
+  static const HostBoard* const kBoard = [] {
+    auto* const board = new HostBoard;
+    board->Begin(BatchBuilder::Moment(1));
+    for (const double end : {1, 2, 100})
+      board->Take(BatchBuilder(end).batch(), BatchBuilder::Moment(end));
+    return board;
+  }();
+  return *kBoard;
+}
+
 void Write(const ringside::proto::Result<Json>& answer) {
   if (!answer.ok()) return Require(!answer.message().empty());
   Require(!answer->dump(-1, ' ', false, Json::error_handler_t::replace).empty());
@@ -68,6 +81,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (const auto request = ParseReportRequest(target->parameters); request.ok()) {
     Write(AnswerReport(SmallStore(), *request, now));
+  }
+  if (const auto request = ParseHostsRequest(target->parameters); request.ok()) {
+    Write(AnswerHosts(SmallBoard(), nullptr, *request, now));
   }
   static_cast<void>(ParseInFlightRequest(target->parameters).ok());
   return 0;

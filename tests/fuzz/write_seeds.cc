@@ -2,6 +2,7 @@
 // GOLDEN_SEGMENT
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,8 @@
 
 #include "aggregator/archive_format.h"
 #include "aggregator/archive_lines.h"
+#include "aggregator/zstd_file.h"
+#include "proto/inflight.h"
 #include "proto/segment_format.h"
 #include "proto/wire.h"
 #include "tests/fuzz/patched_segment.h"
@@ -35,6 +38,27 @@ void WriteWire(const std::filesystem::path& directory) {
   Write(directory, "welcome", PayloadOf(EncodeWelcome(SampleUuid(1), {77, 11, "0.1.0"})));
   Write(directory, "refuse", PayloadOf(EncodeRefuse(SampleUuid(1), {"wire 2.0, here 1.0"})));
   Write(directory, "ack", PayloadOf(EncodeAck(SampleUuid(1), {77, 3, 12})));
+  InFlight in_flight;
+  in_flight.agent = SampleUuid(1);
+  in_flight.epoch = SampleHello().epoch;
+  in_flight.host = "gpu-03";
+  in_flight.sampled_unix_ns = 1'740'830'405'000'000'000;
+  in_flight.requests = 1;
+  in_flight.rows = {{true,
+                     4711,
+                     4712,
+                     "asr",
+                     "4711-a",
+                     "transcribe",
+                     "decode",
+                     {{"model", "a"}},
+                     "job-1",
+                     1'250'000'000,
+                     480'000'000,
+                     "in poll"}};
+  Write(directory, "inflight", PayloadOf(EncodeInFlight(in_flight)));
+  const InFlightLimits limits{77, {{"transcribe/decode", 12'000'000, 120'000'000}}};
+  Write(directory, "limits", PayloadOf(EncodeInFlightLimits(SampleUuid(1), limits)));
 }
 
 void WriteHistograms(const std::filesystem::path& directory) {
@@ -121,7 +145,9 @@ void WriteQueries(const std::filesystem::path& directory) {
   Write(directory, "times", query + "from=2025-03-01T00:00:00.5Z&to=2025-03-01T02:00:00%2B01:00");
   Write(directory, "gauge", query + "name=gpu.memory.used&stat=max,last,sum,rate&limit=5");
   Write(directory, "report", "/api/v1/report?name=transcribe&requests=10&by=error_type");
-  Write(directory, "hosts", "ringside.example, gpu-1 [fe80::1]");
+  Write(directory, "names", "ringside.example, gpu-1 [fe80::1]");
+  Write(directory, "hosts",
+        "/api/v1/hosts?where=state!%3Dok&where=host%3Dgpu-1&sort=lag:asc&limit=5");
 }
 
 void WriteRules(const std::filesystem::path& directory) {
@@ -169,6 +195,11 @@ void WriteArchive(const std::filesystem::path& directory) {
   text = agg::HeadLine(name, &head);
   agg::ArchiveLines(name.stem).Append(merged, head.chain, &text);
   Write(directory, "merged", text);
+
+  agg::ZstdFile compressed(directory.string(), "compressed");
+  const bool is_written = compressed.Open().ok() && compressed.Write(text).ok() &&
+                          compressed.Finish().ok() && compressed.Publish().ok();
+  if (!is_written) std::abort();
 }
 
 }  // namespace

@@ -1,11 +1,16 @@
 """`ringside archive` on the archive of a real stack: ls, verify, cat, compact."""
 
 import json
+import os
+import pathlib
+import re
 import shutil
 import subprocess
 
 import pytest
 from stack import RINGSIDE, Stack, oracle_totals, wait_until
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +151,75 @@ def test_wrong_words_are_usage_errors(data):
     longer = archive("compact", data, "--retain", "10s=500d")
     assert longer.returncode == 2 and "10s" in longer.stderr
     assert archive("ls", data / "nowhere").returncode == 1
+
+
+def shell_blocks(page, heading):
+    """The commands of one section of a page of docs/."""
+    section = (DOCS / page).read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+def test_the_pages_jq_recipes_give_what_the_page_says(tmp_path):
+    """On the lines that the page itself shows."""
+    page = (DOCS / "archive.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\{\"type\":.*$", page.split("\n## The lines\n", 1)[1], re.MULTILINE)
+    assert {json.loads(line)["type"] for line in lines} >= {"head", "series", "interval", "request", "commit"}
+    (tmp_path / "20250301-120000-000007.jsonl").write_text("\n".join(lines) + "\n")
+    slowest, failed, shares, minutes, counts, buckets = shell_blocks("archive.md", "Look at it")
+
+    def run(command):
+        command = command.replace("ringside archive cat --kind request", """jq -c 'select(.type == "request")' 2*.jsonl""")
+        result = subprocess.run(["bash", "-c", "set -o pipefail; " + command], cwd=tmp_path, capture_output=True, text=True,
+                                timeout=30, check=False)
+        assert result.returncode == 0 and not result.stderr, (command, result.stderr)
+        return result.stdout
+
+    assert run(slowest).split("\t") == ["1250", "transcribe", "goforward.wav", "decode\n"]
+    assert run(failed) == "", "the one request is a success"
+    assert json.loads(run(shares))["decode"] == 72.02
+    assert run(minutes).split() == ["1", "2025-03-01T12:00"]
+    assert json.loads(run(counts)) == {"transcribe/decode": 3, "process.rss": 1}
+    assert [json.loads(line) for line in run(buckets).splitlines()] == [[[1894, 2], [1930, 1]], [[1884, 1]]]
+
+
+def test_a_backup_by_the_page_while_the_aggregator_runs_restores_all_until_then(tmp_path):
+    commands = shell_blocks("deploy.md", "Back up")[0]
+    assert "flock -s archive" in commands
+
+    def back_up(data, to):
+        script = commands.replace("/var/lib/ringside/aggregator", str(data)).replace("/backup/ringside", str(to))
+        path = f"{pathlib.Path(RINGSIDE).parent}:{os.environ['PATH']}"
+        result = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=60, check=False,
+                                env={**os.environ, "PATH": path})
+        assert result.returncode == 0, (result.stdout, result.stderr)
+        return counted(to)
+
+    with Stack() as stack:
+        host = stack.host("a")
+        host.start_agent()
+        worker, oracle = host.start_worker(records=6000, pace_us=500)
+        for part in range(3):  # closed files, which are compressed at once
+            stack.start_aggregator()
+            wait_until(lambda: stack.query("work"), 20, stack.aggregator.output)
+            before = stack.merged("work")[0]
+            count, _ = back_up(stack.data, tmp_path / str(part))
+            assert before <= count <= stack.merged("work")[0]
+            stack.aggregator.kill()
+        stack.start_aggregator()
+        assert worker.child.wait(60) == 0
+        _, ended = oracle_totals([oracle])
+        wait_until(lambda: stack.merged("work") == ended, 30, lambda: (stack.merged("work"), ended))
+        assert back_up(stack.data, tmp_path / "last") == ended
+
+        # The disk is lost; the agent lives on and sends what comes from then on.
+        stack.aggregator.kill()
+        shutil.rmtree(stack.data)
+        shutil.copytree(tmp_path / "last", stack.data)
+        stack.start_aggregator()
+        wait_until(lambda: stack.merged("work") == ended, 30, lambda: (stack.merged("work"), ended))
+        later, oracle = host.start_worker(records=100)
+        assert later.child.wait(30) == 0
+        more = oracle_totals([oracle])[1]
+        both = (ended[0] + more[0], ended[1] + more[1])
+        wait_until(lambda: stack.merged("work") == both, 30, lambda: (stack.merged("work"), both))
