@@ -151,6 +151,8 @@ class SegmentFile {
   // Of a lane that was in use before: its page is no hole. SYNC ring-publish (agent): what follows
   // sees the records up to them.
   proto::Result<RingHeads> LoadHeads(uint32_t lane) const;
+  // The same of the first lanes, as many as `heads` has room for.
+  proto::Status LoadAllHeads(std::vector<RingHeads>* heads) const;
   // SYNC ring-release (agent): stored with release after the records were copied.
   proto::Status PublishTails(uint32_t lane, uint64_t timing_tail, uint64_t request_tail);
 
