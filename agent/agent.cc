@@ -285,7 +285,6 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   deaths_.Clear();
   input.interval_end_unix_ns = now_unix_ns;
   for (Producer* producer : producers_->All()) {
-    const ProducerTotals before = producer->totals();
     const bool was_quarantined = producer->state() == Producer::State::kQuarantined;
     ProducerDelta delta;
     const bool changed = producer->Collect(context, &delta);
@@ -298,6 +297,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
                  now_monotonic_ns);
     }
     if (!changed) continue;
+    const ProducerTotals before = producer->totals();  // as committed
     observing_.Add(producer->process(), delta.totals.recorded - before.recorded);
     if (delta.is_final && producer->quarantine().empty()) deaths_.Add(producer->death());
     frames.Add(std::move(delta), before);

@@ -118,14 +118,17 @@ Status Producer::DrainLanes(const std::vector<RingHeads>& heads, const DetailBud
 Status Producer::CollectChecked(const CloseContext& context, ProducerDelta* delta, bool* changed) {
   if (Status s = segment_->CheckSize(); !s) return s;
   if (!early_error_.empty()) return Status::Error(early_error_);
+  const Result<bool> still = drain_.HasPending() ? false : quiet_.IsStill(*segment_);
+  if (!still) return still.status();
   SegmentUse use;
-  if (Status s = ReadLanes(&use); !s) return s;
-  Result<bool> quiet = IsQuiet(use);
+  Result<bool> quiet = *still ? true : LookCloser(&use);
   if (!quiet) return quiet.status();
   bool last = false;
   if (Status s = CheckLife(context, !*quiet, &last); !s) return s;
-  const bool announced = (baseline_->valid().head->flags & kAnnounced) != 0;
-  if (*quiet && announced && !last) return Status();
+  if (*quiet && !last && (*still || IsAnnounced())) return Status();
+  if (*still) {
+    if (Status s = ReadLanes(&use); !s) return s;
+  }
   const Status room = baseline_->Reserve(use.lanes_used, use.series_count, use.pool_used);
   postponed_ = room.message();
   if (!room) return Status();  // the segment keeps it all until there is room
@@ -155,6 +158,16 @@ Status Producer::ReadLanes(SegmentUse* use) {
   *use = *second;
   use->lanes_used = lanes;
   return segment_->CheckClaims(*use);
+}
+
+// Whether it did nothing since its last commit, by all that it says of itself.
+Result<bool> Producer::LookCloser(SegmentUse* use) {
+  const Result<uint64_t> motion = segment_->PeekMotion();
+  if (!motion) return motion.status();
+  if (Status s = ReadLanes(use); !s) return s;
+  Result<bool> quiet = IsQuiet(*use);
+  if (quiet && *quiet && IsAnnounced()) quiet_.NoteQuiet(*motion);
+  return quiet;
 }
 
 Result<bool> Producer::IsQuiet(const SegmentUse& use) {

@@ -96,6 +96,8 @@ class Producer {
   proto::Status Compute(const CloseContext& context, const SegmentUse& use, bool last,
                         proto::ProducerDelta* delta);
   proto::Status ReadLanes(SegmentUse* use);
+  bool IsAnnounced() const { return (baseline_->valid().head->flags & kAnnounced) != 0; }
+  proto::Result<bool> LookCloser(SegmentUse* use);
   proto::Result<bool> IsQuiet(const SegmentUse& use);
   proto::Status CheckLife(const CloseContext& context, bool changed, bool* last);
   proto::Status Copy(const SegmentUse& use);

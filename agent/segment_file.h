@@ -141,6 +141,9 @@ class SegmentFile {
   proto::Result<Peek> PeekUse() const;
   // The in-flight words of the first `lanes` lanes. `*any`: one of them is not 0.
   proto::Status PeekInFlight(uint32_t lanes, uint64_t* words, bool* any) const;
+  // The sum of all counts, of header and lanes, that only ever rise and that QuietCheck relies on:
+  // while it stays the same, so does each of them.
+  proto::Result<uint64_t> PeekMotion() const;
   // The thread that owns the lane, or owned it last; 0 unknown.
   uint32_t PeekOwner(uint32_t lane) const;
 
