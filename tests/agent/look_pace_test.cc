@@ -105,7 +105,7 @@ TEST_F(WakingTest, Quiet_ARecordBringsBackTheLooksAtOnce) {
   RunFor(5000 * kMs);
   producer_.PushTiming(0, decode_, Ticks(), 1);
   RunFor(250 * kMs);
-  EXPECT_GE(RunFor(1000 * kMs), 10);
+  EXPECT_GE(RunFor(500 * kMs), 5);
 }
 
 TEST_F(WakingTest, Quiet_OperationsInFlightAreMetAsOftenAsIsConfigured) {
@@ -120,7 +120,7 @@ TEST_F(WakingTest, Quiet_OperationsInFlightAreMetAsOftenAsIsConfigured) {
     producer_.lane(1)->in_flight.store(0);
   }
   RunFor(2000 * kMs);
-  EXPECT_NEAR(static_cast<double>(Delivered("operation.inflight.samples").sum), 10 * 40, 10);
+  EXPECT_NEAR(static_cast<double>(Delivered("operation.inflight.samples").sum), 10 * 40, 15);
 }
 
 TEST_F(WakingTest, Quiet_AWorkerThatComesIsLookedAtInEveryRound) {

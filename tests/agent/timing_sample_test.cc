@@ -57,7 +57,10 @@ TEST(TimingSampleTest, Many_TheSpreadIsEvenOverTheInterval) {
     const auto in_it = std::count_if(values.begin(), values.end(),
                                      [&](uint64_t value) { return value / kQuarter == quarter; });
     EXPECT_GE(in_it, 4) << quarter;
-    if (quarter < 3) EXPECT_LE(in_it, 10) << quarter;
+    // The last one has the slowest as well.
+    if (quarter < 3) {
+      EXPECT_LE(in_it, 10) << quarter;
+    }
   }
 }
 
