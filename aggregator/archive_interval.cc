@@ -14,17 +14,23 @@ void AppendBuckets(std::string_view key, const std::vector<proto::BucketRange::B
   if (buckets.empty()) return;
   pen->Text(key);
   pen->Number(buckets.front().index);
+  constexpr ptrdiff_t kMostOfOne = 64;
   int64_t next = buckets.front().index;
+  char* to = pen->Room();
   for (const auto& [index, count] : buckets) {
-    char* to = pen->Room();
+    if (pen->End() - to < kMostOfOne) {
+      pen->Wrote(to);
+      to = pen->Room();
+    }
     *to++ = ',';
     if (const int64_t empty = index - next; empty != 0) {
       to = JsonPen::Put(empty == 1 ? 0 : -empty, to);
       *to++ = ',';
     }
-    pen->Wrote(JsonPen::Put(count, to));
+    to = JsonPen::Put(count, to);
     next = int64_t{index} + 1;
   }
+  pen->Wrote(to);
   pen->Text("]");
 }
 

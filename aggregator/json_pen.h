@@ -20,12 +20,13 @@ class JsonPen {
   JsonPen(const JsonPen&) = delete;
   JsonPen& operator=(const JsonPen&) = delete;
 
-  // For what is written in a tight loop: there are kMostText bytes of room; Wrote says where the
-  // next text goes.
+  // For what is written in a tight loop: there are kMostText bytes of room at least, as far as End;
+  // Wrote says where the next text goes.
   char* Room() {
     MakeRoom();
     return at_;
   }
+  const char* End() const { return buffer_.data() + buffer_.size(); }
   void Wrote(char* end) { at_ = end; }
 
   // As it is, without quotes; kMostText at most.

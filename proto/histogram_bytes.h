@@ -139,11 +139,12 @@ struct RemovingSink {
   uint64_t* cells;
   void Take(uint64_t place, uint64_t count) { cells[place] -= count; }
 };
+// Into room for as many buckets as there are bytes.
 struct ListingSink {
   int32_t first;
-  std::vector<BucketRange::Bucket>* out;
+  BucketRange::Bucket** end;
   void Take(uint64_t place, uint64_t count) {
-    out->push_back({first + static_cast<int32_t>(place), count});
+    *(*end)++ = {first + static_cast<int32_t>(place), count};
   }
 };
 struct NoSink {

@@ -174,8 +174,14 @@ void Histogram::ListFilled(Buckets* positive, Buckets* negative) const {
   Head head;
   ReadHead(&cursor, &head);
   Tally tally{head.zero_count};
-  ReadRuns(&cursor, head, ListingSink{head.positive.first, positive},
-           ListingSink{head.negative.first, negative}, &tally);
+  positive->resize(head.positive.span == 0 ? 0 : encoded_.size());
+  negative->resize(head.negative.span == 0 ? 0 : encoded_.size());
+  BucketRange::Bucket* positive_end = positive->data();
+  BucketRange::Bucket* negative_end = negative->data();
+  ReadRuns(&cursor, head, ListingSink{head.positive.first, &positive_end},
+           ListingSink{head.negative.first, &negative_end}, &tally);
+  positive->resize(static_cast<size_t>(positive_end - positive->data()));
+  negative->resize(static_cast<size_t>(negative_end - negative->data()));
 }
 
 Status Histogram::MergeEncoded(std::string_view bytes) {
