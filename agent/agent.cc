@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <poll.h>
-
 #include "agent/commit.h"
 #include "agent/control_file.h"
 #include "agent/default_directory.h"
@@ -37,11 +35,10 @@ using proto::Status;
 constexpr uint64_t kSecondNs = 1000000000;
 constexpr uint64_t kRescanNs = 5 * kSecondNs;
 constexpr uint64_t kTakeOverNs = kSecondNs;
-constexpr uint64_t kIdlePolls = 10;  // one look at the rings of the idle in so many polls
 
 }  // namespace
 
-Agent::Agent(AgentConfig config) : config_(std::move(config)), log_(new NoteLog) {}
+Agent::Agent(AgentConfig config) : config_(std::move(config)), log_(new NoteLog), pace_(PollNs()) {}
 
 Agent::~Agent() = default;
 
@@ -185,17 +182,9 @@ int Agent::Discover(uint64_t now_monotonic_ns) {
   std::vector<std::string> notes;
   const int found = producers_->Rescan(control_->committed(), &notes);
   log_->WarnAll(notes, now_monotonic_ns);
+  if (found > 0) inflight_->EndRest(now_monotonic_ns);
   // Those whose last commit an earlier agent did not live to clean up after.
   return found + producers_->RemoveDone();
-}
-
-// Lazily: a reader that polls all the time makes the writers' lines several times dearer.
-void Agent::DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
-  if (now_monotonic_ns < next_early_drain_ns_) return;
-  next_early_drain_ns_ = now_monotonic_ns + PollNs();
-  const bool all = now_monotonic_ns >= next_look_ns_;
-  if (all) next_look_ns_ = now_monotonic_ns + kIdlePolls * PollNs();
-  is_busy_ = producers_->DrainEarly(config_.detail, all, now_monotonic_ns, now_unix_ns);
 }
 
 uint64_t Agent::PollNs() const {
@@ -296,7 +285,6 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   deaths_.Clear();
   input.interval_end_unix_ns = now_unix_ns;
   for (Producer* producer : producers_->All()) {
-    const ProducerTotals before = producer->totals();
     const bool was_quarantined = producer->state() == Producer::State::kQuarantined;
     ProducerDelta delta;
     const bool changed = producer->Collect(context, &delta);
@@ -309,6 +297,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
                  now_monotonic_ns);
     }
     if (!changed) continue;
+    const ProducerTotals before = producer->totals();  // as committed
     observing_.Add(producer->process(), delta.totals.recorded - before.recorded);
     if (delta.is_final && producer->quarantine().empty()) deaths_.Add(producer->death());
     frames.Add(std::move(delta), before);
@@ -341,28 +330,6 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   producers_->MarkRefusedReported();
   producers_->RemoveDone();
   return true;
-}
-
-void Agent::Run(const std::atomic<bool>& stop) {
-  while (!stop.load(std::memory_order_relaxed)) {
-    DoWork(proto::MonotonicNs(), proto::UnixNs());
-    Sleep(proto::MonotonicNs());
-  }
-}
-
-void Agent::Sleep(uint64_t now_monotonic_ns) {
-  uint64_t wait = is_busy_ ? PollNs() : kIdlePolls * PollNs();
-  if (next_close_ns_ > now_monotonic_ns) wait = std::min(wait, next_close_ns_ - now_monotonic_ns);
-  if (statsd_ != nullptr) wait = std::min(wait, PollNs());
-  if (producers_ != nullptr && producers_->size() > 0) {
-    wait = std::min(wait, inflight_->UntilDueNs(now_monotonic_ns));
-  }
-  if (uplink_ != nullptr) {
-    uplink_->Wait(watch_->event_fd(), wait);
-    return;
-  }
-  pollfd events{watch_->event_fd(), POLLIN, 0};
-  poll(&events, 1, static_cast<int>(wait / 1000000 + 1));
 }
 
 bool Agent::FlushAndStop(std::chrono::milliseconds max_wait) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/death_tally.h"
+#include "agent/look_pace.h"
 #include "agent/observing_cost.h"
 #include "agent/owner_rule.h"
 #include "agent/ring_drain.h"
@@ -46,7 +47,8 @@ struct AgentConfig {
   std::string host;        // empty: this machine's name
   OwnerRule owners;        // whose segments are read
   std::chrono::milliseconds interval{1000};
-  // Between two looks at rings that fill up; ten times as long while none does.
+  // Between two looks at rings that fill up; ten times as long while none does, twenty times while
+  // nothing moves.
   std::chrono::milliseconds poll{10};
   uint64_t spool_limit_bytes = uint64_t{1} << 30;
   // Between two looks at what every worker is in the middle of; 0: none.
@@ -104,6 +106,8 @@ class Agent {
   const std::string& directory() const { return config_.directory; }
   AgentCounters counters() const;
   std::string metrics_url() const;  // empty: none
+  // How long nothing has to be done, unless something arrives.
+  uint64_t UntilDueNs(uint64_t now_monotonic_ns) const;
 
  private:
   explicit Agent(AgentConfig config);
@@ -150,9 +154,7 @@ class Agent {
 
   uint64_t next_activation_ns_ = 0;
   uint64_t next_rescan_ns_ = 0;
-  uint64_t next_early_drain_ns_ = 0;
-  uint64_t next_look_ns_ = 0;
-  bool is_busy_ = false;
+  LookPace pace_;
   uint64_t next_close_ns_ = 0;
   uint64_t joined_intervals_ = 1;  // that the next close covers
   uint64_t interval_start_unix_ns_ = 0;

@@ -26,22 +26,6 @@ int Agent::ReceiveStatsd(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   return packets;
 }
 
-int Agent::WatchInFlight(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
-  if (uplink_ != nullptr) {
-    if (auto limits = uplink_->TakeLimits(); limits.has_value()) {
-      inflight_->TakeLimits(*limits, now_monotonic_ns);
-    }
-  }
-  if (!inflight_->IsDue(now_monotonic_ns)) return 0;
-  const bool wanted = uplink_ != nullptr && uplink_->takes_inflight();
-  const int work = inflight_->DoWork(producers_->All(), wanted, now_monotonic_ns, now_unix_ns);
-  if (auto message = inflight_->TakeMessage(); message.has_value() && wanted) {
-    message->host = config_.host;
-    uplink_->Offer(*message);
-  }
-  return work;
-}
-
 ProducerDelta Agent::SampleMachine(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   ProducerDelta self;
   self.uuid = control_->identity().self;

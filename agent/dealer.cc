@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include <poll.h>
 #include <zmq.h>
 
 #include "proto/wire_format.h"
@@ -20,6 +21,20 @@ constexpr uint64_t kReconnectNs = 2000 * kMillisecond;
 constexpr int kRefusedHandshakes = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                                    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                                    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+// What a socket's descriptor tells is only that this may have changed.
+bool HasArrived(void* socket) {
+  int events = 0;
+  size_t size = sizeof events;
+  return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) != 0 || (events & ZMQ_POLLIN) != 0;
+}
+
+int DescriptorOf(void* socket) {
+  int fd = -1;
+  size_t size = sizeof fd;
+  zmq_getsockopt(socket, ZMQ_FD, &fd, &size);
+  return fd;
+}
 
 }  // namespace
 
@@ -147,15 +162,18 @@ int Dealer::Receive(int most,
   return count;
 }
 
+// By the descriptors themselves: zmq_poll asks twice as many of them, and all of them twice.
 void Dealer::Wait(const std::vector<const Dealer*>& dealers, int other_fd, uint64_t timeout_ns) {
-  std::vector<zmq_pollitem_t> items;
+  std::vector<pollfd> items;
   for (const Dealer* const dealer : dealers) {
-    items.push_back({dealer->dealer_, 0, ZMQ_POLLIN, 0});
-    items.push_back({dealer->monitor_, 0, ZMQ_POLLIN, 0});
+    for (void* const socket : {dealer->dealer_, dealer->monitor_}) {
+      if (HasArrived(socket)) return;
+      items.push_back({DescriptorOf(socket), POLLIN, 0});
+    }
   }
-  if (other_fd >= 0) items.push_back({nullptr, other_fd, ZMQ_POLLIN, 0});
-  const auto milliseconds = static_cast<long>((timeout_ns + kMillisecond - 1) / kMillisecond);
-  zmq_poll(items.data(), static_cast<int>(items.size()), milliseconds);
+  if (other_fd >= 0) items.push_back({other_fd, POLLIN, 0});
+  const auto milliseconds = static_cast<int>((timeout_ns + kMillisecond - 1) / kMillisecond);
+  poll(items.data(), items.size(), milliseconds);
 }
 
 }  // namespace ringside::agent

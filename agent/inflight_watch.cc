@@ -15,6 +15,7 @@ int InFlightWatch::DoWork(const std::vector<Producer*>& producers, bool wants_me
   next_sample_ns_ += interval_ns_;
   if (next_sample_ns_ <= now_monotonic_ns) next_sample_ns_ = now_monotonic_ns + interval_ns_;
   Look(producers, now_monotonic_ns, now_unix_ns);
+  Rest();
   const size_t used = samples_.size();
   Tally(now_monotonic_ns);
   cost_.AddLook(samples_, now_monotonic_ns);
@@ -30,20 +31,37 @@ int InFlightWatch::DoWork(const std::vector<Producer*>& producers, bool wants_me
 void InFlightWatch::Look(const std::vector<Producer*>& producers, uint64_t now_monotonic_ns,
                          uint64_t now_unix_ns) {
   size_t used = 0;
-  size_t turn = ++round_;
+  ++round_;
+  all_idle_ = true;
   for (Producer* const producer : producers) {
-    ++turn;  // not all of the idle in the same round
     if (!producer->may_run()) continue;
     const bool is_idle = producer->idle_looks() >= kIdleAfterLooks;
-    if (is_idle && turn % kIdleEvery != 0) continue;
+    // All of the idle in the same round: where there are no others, the agent sleeps in between.
+    if (is_idle && round_ % kIdleEvery != 0) continue;
     if (used == samples_.size()) samples_.emplace_back();
     ProducerInFlight& sample = samples_[used];
     sampler_.Sample(*producer, now_monotonic_ns, now_unix_ns, &sample);
     sample.every = is_idle ? kIdleEvery : 1;
     producer->NoteLook(!sample.empty() || sample.unknown > 0);
+    all_idle_ = all_idle_ && producer->idle_looks() >= kIdleAfterLooks;
     if (!sample.empty()) ++used;
   }
   samples_.resize(used);
+}
+
+// To the next round in which the idle are looked at.
+void InFlightWatch::Rest() {
+  resting_ = all_idle_ ? kIdleEvery - 1 - round_ % kIdleEvery : 0;
+  round_ += resting_;
+  next_sample_ns_ += resting_ * interval_ns_;
+}
+
+void InFlightWatch::EndRest(uint64_t now_monotonic_ns) {
+  while (resting_ > 0 && next_sample_ns_ > now_monotonic_ns + interval_ns_) {
+    --resting_;
+    --round_;
+    next_sample_ns_ -= interval_ns_;
+  }
 }
 
 // How many looks a meeting counts for, so that passing over the idle changes no mean. From here on

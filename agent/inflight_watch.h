@@ -29,7 +29,8 @@ class InFlightWatch {
   // What the aggregator said about an operation is believed for so long without news.
   static constexpr uint64_t kLimitLifeNs = 600ull * 1000000000;
 
-  // Who was in the middle of nothing at so many looks in a row is passed over by most of the next.
+  // Who was in the middle of nothing at so many looks in a row is passed over by most of the next;
+  // rounds that pass over all take no time.
   static constexpr uint32_t kIdleAfterLooks = 20;
   static constexpr uint32_t kIdleEvery = 4;
 
@@ -50,6 +51,8 @@ class InFlightWatch {
     if (interval_ns_ == 0) return UINT64_MAX;
     return next_sample_ns_ > now_monotonic_ns ? next_sample_ns_ - now_monotonic_ns : 0;
   }
+  // Somebody came who is looked at in every round.
+  void EndRest(uint64_t now_monotonic_ns);
   // The open interval's series; they stay until they are committed. `machine`: its samples of
   // processes and GPUs.
   void AppendSeries(const std::vector<proto::SeriesDelta>& machine, uint64_t now_monotonic_ns,
@@ -64,6 +67,7 @@ class InFlightWatch {
 
   void Look(const std::vector<Producer*>& producers, uint64_t now_monotonic_ns,
             uint64_t now_unix_ns);
+  void Rest();
   void Tally(uint64_t now_monotonic_ns);
   uint64_t LooksFor(const ProducerInFlight& sample, uint64_t age_ns) const;
   bool IsStuck(const std::string& path, uint64_t age_ns, uint64_t now_monotonic_ns) const;
@@ -72,7 +76,9 @@ class InFlightWatch {
   const uint64_t interval_ns_;
   uint64_t next_sample_ns_ = 0;
   uint64_t next_message_ns_ = 0;
-  size_t round_ = 0;
+  uint64_t round_ = 0;
+  uint64_t resting_ = 0;   // rounds before the next look that are left out
+  bool all_idle_ = false;  // whom the last look was about
   InFlightSampler sampler_;
   ThreadEvidence evidence_;
   std::vector<ProducerInFlight> samples_;  // of this round, of those that do something

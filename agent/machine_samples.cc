@@ -59,18 +59,20 @@ void MachineSamples::Collect(ProcessList processes, uint64_t now_unix_ns,
     for (Entry& entry : entries_) entry.thread->Follow(processes_);
   }
   std::vector<proto::SeriesDelta> found;
+  std::vector<SampleBox> boxes;
   for (Entry& entry : entries_) {
     SamplerThread::Taken taken = entry.thread->Take();
     std::move(taken.notes.begin(), taken.notes.end(), std::back_inserter(*notes));
     Watch(&entry, taken, now_unix_ns, &found, notes);
-    waiting_.Add(std::move(taken.samples));
+    boxes.push_back(std::move(taken.samples));
   }
   if (waiting_.dropped() > reported_dropped_) {
     found.push_back(CounterSample("agent.sampler.dropped", "{sample}", {},
                                   static_cast<int64_t>(waiting_.dropped() - reported_dropped_)));
     reported_dropped_ = waiting_.dropped();
   }
-  waiting_.Add(std::move(found));
+  boxes.emplace_back().Add(std::move(found));
+  waiting_.AddDisjoint(std::move(boxes));
 }
 
 void MachineSamples::Watch(Entry* entry, const SamplerThread::Taken& taken, uint64_t now_unix_ns,

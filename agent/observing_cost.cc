@@ -44,9 +44,9 @@ void ObservingCost::Append(const std::vector<proto::SeriesDelta>& machine, uint6
                            std::vector<proto::SeriesDelta>* out) {
   std::map<std::pair<std::string, std::string>, double> seconds;  // by pid and service
   for (const proto::SeriesDelta& series : machine) {
-    if (series.key.path != "process.cpu.time") continue;
+    if (series.key->path != "process.cpu.time") continue;
     std::pair<std::string, std::string> process;
-    for (const auto& [key, value] : series.key.labels) {
+    for (const auto& [key, value] : series.key->labels) {
       if (key == "pid") process.first = value;
       if (key == "service") process.second = value;
     }

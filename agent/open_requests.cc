@@ -15,9 +15,10 @@ using proto::Status;
 
 void AddAborted(const SeriesInfo& info, uint64_t duration_ns, OpenRequests* open) {
   proto::SeriesDelta sample;
-  sample.key = info.key;
-  sample.key.outcome = proto::Outcome::kAborted;
-  sample.key.error_type.clear();
+  proto::SeriesKey key = info.key;
+  key.outcome = proto::Outcome::kAborted;
+  key.error_type.clear();
+  sample.key = std::move(key);
   sample.delta.histogram = proto::Histogram(info.scale);
   sample.delta.resolution = info.key.resolution;
   sample.delta.Record(static_cast<int64_t>(duration_ns));

@@ -13,7 +13,7 @@ namespace ringside::agent {
 namespace {
 
 std::string LabelOf(const proto::SeriesDelta& series, std::string_view name) {
-  for (const auto& [key, value] : series.key.labels) {
+  for (const auto& [key, value] : series.key->labels) {
     if (key == name) return value;
   }
   return {};
@@ -57,11 +57,11 @@ void OperationGpu::Append(const std::vector<proto::SeriesDelta>& machine, uint64
   if (met_.empty()) return;
   std::map<std::string, proto::Distribution> loads;  // by GPU
   for (const proto::SeriesDelta& series : machine) {
-    if (series.key.path == "gpu.utilization") loads[LabelOf(series, "gpu")].Merge(series.delta);
+    if (series.key->path == "gpu.utilization") loads[LabelOf(series, "gpu")].Merge(series.delta);
   }
   std::map<std::pair<OperationName, std::string>, Found> found;  // by operation and GPU
   for (const proto::SeriesDelta& series : machine) {
-    if (series.key.path != "process.gpu.memory") continue;
+    if (series.key->path != "process.gpu.memory") continue;
     const auto met = met_.find(LeadingNumber(LabelOf(series, "pid")).value_or(0));
     if (met == met_.end()) continue;
     const std::string gpu = LabelOf(series, "gpu");

@@ -74,12 +74,19 @@ std::optional<uint64_t> WordNumber(std::string_view text, std::string_view word)
 }
 
 std::vector<std::string_view> Split(std::string_view text, std::string_view separators) {
+  // One to three separators, and short parts: find_first_of would call a function for each byte.
+  const auto is_separator = [separators](char c) {
+    for (const char separator : separators) {
+      if (c == separator) return true;
+    }
+    return false;
+  };
   std::vector<std::string_view> parts;
   for (size_t at = 0; at < text.size();) {
-    const size_t begin = text.find_first_not_of(separators, at);
-    if (begin == std::string_view::npos) break;
-    at = std::min(text.find_first_of(separators, begin), text.size());
-    parts.push_back(text.substr(begin, at - begin));
+    while (at < text.size() && is_separator(text[at])) ++at;
+    const size_t begin = at;
+    while (at < text.size() && !is_separator(text[at])) ++at;
+    if (at > begin) parts.push_back(text.substr(begin, at - begin));
   }
   return parts;
 }

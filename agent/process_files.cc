@@ -1,6 +1,7 @@
 #include "agent/process_files.h"
 
 #include <algorithm>
+#include <array>
 
 #include <dirent.h>
 #include <linux/magic.h>
@@ -41,11 +42,16 @@ std::optional<ProcessStat> ParseProcessStat(std::string_view text) {
   constexpr size_t kLast = 24;
   const size_t paren = text.rfind(')');
   if (paren == std::string_view::npos) return std::nullopt;
-  const auto fields = Split(text.substr(paren + 1), " \n");
-  if (fields.size() < kLast - kFirst + 1) return std::nullopt;
-  const auto field = [&](size_t number) {
-    return LeadingNumber(fields[number - kFirst]).value_or(0);
-  };
+  std::array<uint64_t, kLast + 1> numbers{};
+  size_t at = paren + 1;
+  for (size_t i = kFirst; i <= kLast; ++i) {
+    while (at < text.size() && text[at] == ' ') ++at;
+    if (at == text.size() || text[at] == '\n') return std::nullopt;
+    const size_t end = std::min(text.find(' ', at), text.size());
+    numbers[i] = LeadingNumber(text.substr(at, end - at)).value_or(0);
+    at = end;
+  }
+  const auto field = [&](size_t number) { return numbers[number]; };
   ProcessStat stat;
   stat.minor_faults = field(10);
   stat.major_faults = field(12);

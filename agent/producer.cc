@@ -77,19 +77,26 @@ void Producer::Identify(ProducerDelta* delta) const {
   delta->quarantine = quarantine_;
 }
 
-void Producer::DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns,
-                          uint64_t now_unix_ns) {
-  if (done_ || state_ == State::kQuarantined || !early_error_.empty()) return;
-  const Status status = DrainLanes(budget, ClockAt(now_monotonic_ns, now_unix_ns));
+bool Producer::DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns,
+                          uint64_t now_unix_ns, std::vector<RingHeads>* scratch) {
+  if (done_ || state_ == State::kQuarantined || !early_error_.empty()) return false;
+  scratch->resize(drain_.lanes());
+  Status status = segment_->LoadAllHeads(scratch);
+  uint64_t written = 0;
+  for (const RingHeads& heads : *scratch) written += heads.timing + heads.request;
+  // What did not fill up then has not filled up since.
+  if (status && written == written_) return false;
+  written_ = written;
+  if (status) status = DrainLanes(*scratch, budget, ClockAt(now_monotonic_ns, now_unix_ns));
   if (!status) early_error_ = status.message();
+  return true;
 }
 
-Status Producer::DrainLanes(const DetailBudget& budget, const TickMapper& clock) {
+Status Producer::DrainLanes(const std::vector<RingHeads>& heads, const DetailBudget& budget,
+                            const TickMapper& clock) {
   bool is_fresh = false;  // the table knows what the heads may name
-  for (uint32_t lane = 0; lane < drain_.lanes(); ++lane) {
-    const Result<RingHeads> heads = segment_->LoadHeads(lane);
-    if (!heads) return heads.status();
-    if (!drain_.IsFilling(lane, *heads)) continue;
+  for (uint32_t lane = 0; lane < heads.size(); ++lane) {
+    if (!drain_.IsFilling(lane, heads[lane])) continue;
     is_busy_ = true;
     if (!is_fresh) {
       const Result<SegmentUse> use = segment_->ReadUse();
@@ -98,7 +105,7 @@ Status Producer::DrainLanes(const DetailBudget& budget, const TickMapper& clock)
       is_fresh = true;
     }
     // The table must be newer than the heads that are drained by.
-    if (Status s = drain_.DrainEarly(lane, *heads, budget, clock); !s) return s;
+    if (Status s = drain_.DrainEarly(lane, heads[lane], budget, clock); !s) return s;
     const LaneCursor& passed = drain_.cursor(lane);
     if (Status s = segment_->PublishTails(lane, passed.timing_records, passed.request_bytes); !s) {
       return s;
@@ -111,14 +118,17 @@ Status Producer::DrainLanes(const DetailBudget& budget, const TickMapper& clock)
 Status Producer::CollectChecked(const CloseContext& context, ProducerDelta* delta, bool* changed) {
   if (Status s = segment_->CheckSize(); !s) return s;
   if (!early_error_.empty()) return Status::Error(early_error_);
+  const Result<bool> still = drain_.HasPending() ? false : quiet_.IsStill(*segment_);
+  if (!still) return still.status();
   SegmentUse use;
-  if (Status s = ReadLanes(&use); !s) return s;
-  Result<bool> quiet = IsQuiet(use);
+  Result<bool> quiet = *still ? true : LookCloser(&use);
   if (!quiet) return quiet.status();
   bool last = false;
   if (Status s = CheckLife(context, !*quiet, &last); !s) return s;
-  const bool announced = (baseline_->valid().head->flags & kAnnounced) != 0;
-  if (*quiet && announced && !last) return Status();
+  if (*quiet && !last && (*still || IsAnnounced())) return Status();
+  if (*still) {
+    if (Status s = ReadLanes(&use); !s) return s;
+  }
   const Status room = baseline_->Reserve(use.lanes_used, use.series_count, use.pool_used);
   postponed_ = room.message();
   if (!room) return Status();  // the segment keeps it all until there is room
@@ -148,6 +158,16 @@ Status Producer::ReadLanes(SegmentUse* use) {
   *use = *second;
   use->lanes_used = lanes;
   return segment_->CheckClaims(*use);
+}
+
+// Whether it did nothing since its last commit, by all that it says of itself.
+Result<bool> Producer::LookCloser(SegmentUse* use) {
+  const Result<uint64_t> motion = segment_->PeekMotion();
+  if (!motion) return motion.status();
+  if (Status s = ReadLanes(use); !s) return s;
+  Result<bool> quiet = IsQuiet(*use);
+  if (quiet && *quiet && IsAnnounced()) quiet_.NoteQuiet(*motion);
+  return quiet;
 }
 
 Result<bool> Producer::IsQuiet(const SegmentUse& use) {

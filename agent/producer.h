@@ -68,8 +68,10 @@ class Producer {
   TickMapper ClockAt(uint64_t now_monotonic_ns, uint64_t now_unix_ns) const;
   proto::ProducerTotals totals() const;
 
-  // Between two closes: passes what lies in rings that would fill up before the next.
-  void DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns, uint64_t now_unix_ns);
+  // Between two closes: passes what lies in rings that would fill up before the next. True: a ring
+  // was written since the look before. `scratch` is overwritten.
+  bool DrainEarly(const DetailBudget& budget, uint64_t now_monotonic_ns, uint64_t now_unix_ns,
+                  std::vector<RingHeads>* scratch);
   // Its rings needed that in the last interval or in this one.
   bool IsBusy() const { return is_busy_; }
   // One interval's share. True: `delta` holds something to be committed with this interval.
@@ -94,10 +96,13 @@ class Producer {
   proto::Status Compute(const CloseContext& context, const SegmentUse& use, bool last,
                         proto::ProducerDelta* delta);
   proto::Status ReadLanes(SegmentUse* use);
+  bool IsAnnounced() const { return (baseline_->valid().head->flags & kAnnounced) != 0; }
+  proto::Result<bool> LookCloser(SegmentUse* use);
   proto::Result<bool> IsQuiet(const SegmentUse& use);
   proto::Status CheckLife(const CloseContext& context, bool changed, bool* last);
   proto::Status Copy(const SegmentUse& use);
-  proto::Status DrainLanes(const DetailBudget& budget, const TickMapper& clock);
+  proto::Status DrainLanes(const std::vector<RingHeads>& heads, const DetailBudget& budget,
+                           const TickMapper& clock);
   proto::Status Fold(const SegmentUse& use, const TickMapper& clock, Detail* detail,
                      proto::ProducerDelta* delta);
   void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail);
@@ -124,6 +129,7 @@ class Producer {
   bool last_ = false;       // that commit is its last
   bool done_ = false;
   bool is_busy_ = false;
+  uint64_t written_ = 0;  // the sum of all ring heads at the last early look
   uint32_t idle_looks_ = 0;
   std::string early_error_;  // what the next collect quarantines it for
   uint64_t retired_monotonic_ns_ = 0;

@@ -93,14 +93,17 @@ void ProducerSet::List() {
   for (const auto& [name, producer] : producers_) all_.push_back(producer.get());
 }
 
-bool ProducerSet::DrainEarly(const DetailBudget& budget, bool all, uint64_t now_monotonic_ns,
-                             uint64_t now_unix_ns) {
-  bool any_busy = false;
+ProducerSet::Rings ProducerSet::DrainEarly(const DetailBudget& budget, bool all,
+                                           uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
+  Rings rings;
   for (Producer* const producer : all_) {
-    if (all || producer->IsBusy()) producer->DrainEarly(budget, now_monotonic_ns, now_unix_ns);
-    any_busy = any_busy || producer->IsBusy();
+    if ((all || producer->IsBusy()) &&
+        producer->DrainEarly(budget, now_monotonic_ns, now_unix_ns, &heads_)) {
+      rings.any_moved = true;
+    }
+    rings.any_fills = rings.any_fills || producer->IsBusy();
   }
-  return any_busy;
+  return rings;
 }
 
 std::vector<proto::ProducerDelta> ProducerSet::Refused() {

@@ -25,9 +25,13 @@ class ProducerSet {
   int Rescan(uint64_t committed, std::vector<std::string>* notes);
   const std::vector<Producer*>& All() const { return all_; }
   // Between two closes: the rings that would fill up before the next one. Without `all` only of
-  // producers that were busy lately. True: some are.
-  bool DrainEarly(const DetailBudget& budget, bool all, uint64_t now_monotonic_ns,
-                  uint64_t now_unix_ns);
+  // producers that were busy lately.
+  struct Rings {
+    bool any_fills = false;
+    bool any_moved = false;  // of those that were looked at
+  };
+  Rings DrainEarly(const DetailBudget& budget, bool all, uint64_t now_monotonic_ns,
+                   uint64_t now_unix_ns);
   // Refused files that no batch has named yet, as quarantined producers without counts.
   std::vector<proto::ProducerDelta> Refused();
   void MarkRefusedReported();
@@ -64,7 +68,8 @@ class ProducerSet {
   int agent_directory_fd_;
   OwnerRule owners_;
   std::map<std::string, std::unique_ptr<Producer>> producers_;  // by file name
-  std::vector<Producer*> all_;  // the same, for those who look many times a second
+  std::vector<Producer*> all_;    // the same, for those who look many times a second
+  std::vector<RingHeads> heads_;  // kept, so that a look allocates nothing
   std::map<std::string, Refusal> refused_;
   uint64_t wrong_version_ = 0;
   uint64_t removed_ = 0;

@@ -45,6 +45,15 @@ Result<bool> QuietCheck::IsQuiet(const SegmentFile& segment, const SegmentUse& u
   return is_whole ? IsSame(segment, use, valid) : IsSilent(segment);
 }
 
+Result<bool> QuietCheck::IsStill(const SegmentFile& segment) {
+  if (!motion_.has_value() || (checks_ + 1) % kWholeEvery == 0) return false;
+  const Result<uint64_t> motion = segment.PeekMotion();
+  if (!motion) return motion.status();
+  if (*motion != *motion_) return false;
+  ++checks_;
+  return IsSilent(segment);
+}
+
 Result<bool> QuietCheck::IsSilent(const SegmentFile& segment) const {
   Result<bool> same = segment.HasCounts(silent_);
   if (same && *same) same = segment.HasNoBlocks(absent_);

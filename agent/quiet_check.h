@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "agent/baseline_file.h"
@@ -24,7 +25,7 @@ namespace ringside::agent {
 
 class QuietCheck {
  public:
-  static constexpr uint32_t kWholeEvery = 10;
+  static constexpr uint32_t kWholeEvery = 30;
 
   // `turn`: any number; producers of different numbers are compared in whole at different times.
   explicit QuietCheck(uint32_t turn) : checks_(turn % kWholeEvery) {}
@@ -33,8 +34,16 @@ class QuietCheck {
   // counts of lanes are as they were when that was copied. The lists are made when first asked for.
   proto::Result<bool> IsQuiet(const SegmentFile& segment, const SegmentUse& use,
                               const SeriesTable& table, const SlotImage& valid);
+  // The same at less cost still, without a copy of anything: false where it is not sure, or it is
+  // time to compare the whole.
+  proto::Result<bool> IsStill(const SegmentFile& segment);
+  // IsQuiet found so, with `motion` (SegmentFile::PeekMotion) read before.
+  void NoteQuiet(uint64_t motion) { motion_ = motion; }
   // The valid slot is another one.
-  void Forget() { is_made_ = false; }
+  void Forget() {
+    is_made_ = false;
+    motion_.reset();
+  }
 
  private:
   struct Range {
@@ -54,6 +63,7 @@ class QuietCheck {
 
   uint32_t checks_;
   bool is_made_ = false;
+  std::optional<uint64_t> motion_;  // when it was last found quiet
   // Of series whose samples no lane's ring shows:
   std::vector<CountMark> silent_;
   std::vector<uint64_t> absent_;  // their places in the directory that name no block, in the file

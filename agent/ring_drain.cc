@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include <unistd.h>
+
 #include "agent/request_decoder.h"
 
 namespace ringside::agent {
@@ -177,15 +179,31 @@ void RingDrain::RolledBack() {
   pending_ = {early_records_, early_corrupt_, 0, {}};
 }
 
-Status RingDrain::CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to) {
+Status RingDrain::CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to, bool is_real) {
   const uint64_t bytes = to - from;
   scratch_.resize((bytes + 7) / 8);
   auto* const out = reinterpret_cast<std::byte*>(scratch_.data());
   const uint64_t begin = from % size;
   const uint64_t first = std::min(bytes, size - begin);
-  if (Status s = segment_.Read(base + begin, first, out); !s) return s;
+  const auto read = [&](uint64_t offset, uint64_t count, std::byte* to_untrusted) {
+    return is_real ? segment_.ReadReal(offset, count, to_untrusted)
+                   : segment_.Read(offset, count, to_untrusted);
+  };
+  if (Status s = read(base + begin, first, out); !s) return s;
   if (first == bytes) return Status();
-  return segment_.Read(base, bytes - first, out + first);
+  return read(base, bytes - first, out + first);
+}
+
+// A ring that was written all round has no holes; asked once, for to ask is a system call.
+bool RingDrain::IsRealTimingRing(uint32_t lane) {
+  bool& is_real = lanes_[lane].is_real;
+  if (is_real) return true;
+  const proto::Geometry& g = segment_.geometry();
+  const uint64_t size = uint64_t{g.timing_ring_records} * sizeof(TimingRecord);
+  const uint64_t base = g.timing_rings_offset + lane * size;
+  is_real =
+      lseek(segment_.fd(), static_cast<off_t>(base), SEEK_HOLE) >= static_cast<off_t>(base + size);
+  return is_real;
 }
 
 Status RingDrain::CopyTimings(uint32_t lane, uint64_t from, uint64_t to) {
@@ -194,7 +212,7 @@ Status RingDrain::CopyTimings(uint32_t lane, uint64_t from, uint64_t to) {
   // By the place in the ring, not since ever: in bytes the positions would overflow.
   const uint64_t begin = from % g.timing_ring_records * sizeof(TimingRecord);
   return CopyRing(g.timing_rings_offset + lane * size, size, begin,
-                  begin + (to - from) * sizeof(TimingRecord));
+                  begin + (to - from) * sizeof(TimingRecord), IsRealTimingRing(lane));
 }
 
 Status RingDrain::CopyRequests(uint32_t lane, uint64_t from, uint64_t to) {
@@ -204,7 +222,7 @@ Status RingDrain::CopyRequests(uint32_t lane, uint64_t from, uint64_t to) {
     return Corrupt(lane, "the request ring's head");
   }
   return CopyRing(g.request_rings_offset + uint64_t{lane} * g.request_ring_bytes,
-                  g.request_ring_bytes, from, to);
+                  g.request_ring_bytes, from, to, false);
 }
 
 Status RingDrain::Timings(uint32_t lane, uint64_t head, const DetailBudget& budget,
@@ -213,16 +231,20 @@ Status RingDrain::Timings(uint32_t lane, uint64_t head, const DetailBudget& budg
   if (count > segment_.geometry().timing_ring_records) {
     return Corrupt(lane, "the timing ring's head");
   }
+  TimingSample& sample = lanes_[lane].timings;
+  // The newest: what the writer touched last is the least likely to have left its cache.
+  const uint64_t wanted = sample.Wanted(count, budget.timings);
+  const uint64_t weight = wanted > 0 ? count / wanted : 0;
   // In pieces that stay in the cache between copying, checking and keeping.
   constexpr uint64_t kPiece = 1024;
-  for (uint64_t at = cursor->timing_records; at != head;) {
+  for (uint64_t at = head - wanted; at != head;) {
     const uint64_t piece = std::min(head - at, kPiece);
     if (Status s = CopyTimings(lane, at, at + piece); !s) return s;
     auto* const records = reinterpret_cast<TimingRecord*>(scratch_.data());
     auto* const good = std::remove_if(records, records + piece, [this](const TimingRecord& record) {
       return table_.Find(record.series) == nullptr;
     });
-    lanes_[lane].timings.Add(records, static_cast<size_t>(good - records), budget.timings);
+    sample.Add(records, static_cast<size_t>(good - records), budget.timings, weight);
     pending_.corrupt += piece - static_cast<uint64_t>(good - records);
     at += piece;
   }

@@ -67,6 +67,7 @@ class RingDrain {
   struct LaneState {
     LaneCursor passed{};
     TimingSample timings;
+    bool is_real = false;   // its timing ring is known to have no holes
     uint32_t requests = 0;  // taken since the last commit
   };
   // Passed since the last commit, kept or not.
@@ -84,7 +85,8 @@ class RingDrain {
   // Into scratch_. Error: more than the ring holds.
   proto::Status CopyTimings(uint32_t lane, uint64_t from, uint64_t to);
   proto::Status CopyRequests(uint32_t lane, uint64_t from, uint64_t to);
-  proto::Status CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to);
+  proto::Status CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to, bool is_real);
+  bool IsRealTimingRing(uint32_t lane);
   proto::Status Timings(uint32_t lane, uint64_t head, const DetailBudget& budget,
                         LaneCursor* cursor);
   proto::Status Requests(uint32_t lane, const RingHeads& heads, const DetailBudget& budget,

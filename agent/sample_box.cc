@@ -1,6 +1,8 @@
 #include "agent/sample_box.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -25,6 +27,15 @@ void SampleBox::Add(std::vector<proto::SeriesDelta> samples) {
       ++dropped_;
     }
   }
+}
+
+void SampleBox::AddDisjoint(std::vector<SampleBox> others) {
+  std::vector<proto::SeriesDelta> all;
+  for (SampleBox& other : others) {
+    dropped_ += other.dropped_;
+    std::move(other.samples_.begin(), other.samples_.end(), std::back_inserter(all));
+  }
+  Add(std::move(all));
 }
 
 void SampleBox::Add(SampleBox other) {

@@ -18,6 +18,8 @@ class SampleBox {
 
   void Add(std::vector<proto::SeriesDelta> samples);
   void Add(SampleBox other);
+  // Boxes that have no series in common: nothing to look up among them.
+  void AddDisjoint(std::vector<SampleBox> others);
   const std::vector<proto::SeriesDelta>& samples() const { return samples_; }
   // Series samples that found no room since the box was made.
   uint64_t dropped() const { return dropped_; }

@@ -9,11 +9,13 @@ namespace {
 proto::SeriesDelta Named(std::string_view path, proto::Kind kind, std::string_view unit,
                          proto::LabelList labels, int8_t resolution) {
   proto::SeriesDelta sample;
-  sample.key.path = path;
-  sample.key.kind = kind;
-  sample.key.unit = unit;
-  sample.key.labels = std::move(labels);
-  sample.key.resolution = resolution;
+  proto::SeriesKey key;
+  key.path = path;
+  key.kind = kind;
+  key.unit = unit;
+  key.labels = std::move(labels);
+  key.resolution = resolution;
+  sample.key = std::move(key);
   sample.delta.resolution = resolution;
   return sample;
 }

@@ -20,6 +20,18 @@ std::atomic<uint64_t>* WordAt(const Mapping& mapping, size_t offset) {
   return reinterpret_cast<std::atomic<uint64_t>*>(mapping.data() + offset);
 }
 
+RingHeads HeadsAt(const Mapping& lanes, size_t skew, uint32_t lane) {
+  const size_t at = skew + lane * sizeof(proto::Lane);
+  const auto* const timing = WordAt(lanes, at + offsetof(proto::Lane, timing_head));
+  const auto* const request = WordAt(lanes, at + offsetof(proto::Lane, request_head));
+  const auto* const records = WordAt(lanes, at + offsetof(proto::Lane, request_records));
+  RingHeads heads;
+  heads.timing = timing->load(std::memory_order_acquire);    // SYNC ring-publish (agent)
+  heads.request = request->load(std::memory_order_acquire);  // SYNC ring-publish (agent)
+  heads.request_records = records->load(std::memory_order_relaxed);
+  return heads;
+}
+
 }  // namespace
 
 Result<uint64_t> SegmentFile::LoadControl() const {
@@ -55,18 +67,19 @@ Status SegmentFile::Retire() {
 }
 
 Result<RingHeads> SegmentFile::LoadHeads(uint32_t lane) const {
-  const size_t at = lanes_skew_ + lane * sizeof(proto::Lane);
-  const auto* const timing = WordAt(lanes_, at + offsetof(proto::Lane, timing_head));
-  const auto* const request = WordAt(lanes_, at + offsetof(proto::Lane, request_head));
-  const auto* const records = WordAt(lanes_, at + offsetof(proto::Lane, request_records));
   RingHeads heads;
-  const bool whole = GuardBus([&] {
-    heads.timing = timing->load(std::memory_order_acquire);    // SYNC ring-publish (agent)
-    heads.request = request->load(std::memory_order_acquire);  // SYNC ring-publish (agent)
-    heads.request_records = records->load(std::memory_order_relaxed);
-  });
+  const bool whole = GuardBus([&] { heads = HeadsAt(lanes_, lanes_skew_, lane); });
   if (!whole) return TruncatedSegment();
   return heads;
+}
+
+Status SegmentFile::LoadAllHeads(std::vector<RingHeads>* heads) const {
+  RingHeads* const out = heads->data();
+  const size_t count = heads->size();
+  const bool whole = GuardBus([&] {
+    for (uint32_t lane = 0; lane < count; ++lane) out[lane] = HeadsAt(lanes_, lanes_skew_, lane);
+  });
+  return whole ? Status() : TruncatedSegment();
 }
 
 Status SegmentFile::PublishTails(uint32_t lane, uint64_t timing_tail, uint64_t request_tail) {

@@ -141,6 +141,9 @@ class SegmentFile {
   proto::Result<Peek> PeekUse() const;
   // The in-flight words of the first `lanes` lanes. `*any`: one of them is not 0.
   proto::Status PeekInFlight(uint32_t lanes, uint64_t* words, bool* any) const;
+  // The sum of all counts, of header and lanes, that only ever rise and that QuietCheck relies on:
+  // while it stays the same, so does each of them.
+  proto::Result<uint64_t> PeekMotion() const;
   // The thread that owns the lane, or owned it last; 0 unknown.
   uint32_t PeekOwner(uint32_t lane) const;
 
@@ -151,6 +154,8 @@ class SegmentFile {
   // Of a lane that was in use before: its page is no hole. SYNC ring-publish (agent): what follows
   // sees the records up to them.
   proto::Result<RingHeads> LoadHeads(uint32_t lane) const;
+  // The same of the first lanes, as many as `heads` has room for.
+  proto::Status LoadAllHeads(std::vector<RingHeads>* heads) const;
   // SYNC ring-release (agent): stored with release after the records were copied.
   proto::Status PublishTails(uint32_t lane, uint64_t timing_tail, uint64_t request_tail);
 

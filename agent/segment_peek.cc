@@ -111,6 +111,33 @@ Status SegmentFile::PeekInFlight(uint32_t lanes, uint64_t* words, bool* any) con
   return whole ? Status() : TruncatedSegment();
 }
 
+Result<uint64_t> SegmentFile::PeekMotion() const {
+  const std::byte* const header = header_.data();
+  const std::byte* const first = lanes_.data() + lanes_skew_;
+  uint64_t sum = 0;
+  const auto add = [&sum](const std::byte* at) { sum += LoadUntrusted<uint64_t>(at); };
+  const bool whole = GuardBus([&] {
+    const uint32_t used = LoadUntrusted<uint32_t>(header + offsetof(SegmentHeader, lanes_used));
+    sum = uint64_t{used} + LoadUntrusted<uint32_t>(header + offsetof(SegmentHeader, series_count));
+    add(header + offsetof(SegmentHeader, pool_used));
+    for (size_t i = 0; i < proto::kLossReasonCount; ++i) {
+      add(header + offsetof(SegmentHeader, lost) + i * sizeof(uint64_t));
+    }
+    for (size_t i = 0; i < proto::kDropReasonCount; ++i) {
+      add(header + offsetof(SegmentHeader, dropped) + i * sizeof(uint64_t));
+    }
+    for (uint32_t i = 0; i < std::min(used, geometry().lane_count); ++i) {
+      const std::byte* const lane = first + i * sizeof(Lane);
+      add(lane + offsetof(Lane, timing_head));
+      add(lane + offsetof(Lane, timing_dropped));
+      add(lane + offsetof(Lane, request_head));
+      add(lane + offsetof(Lane, request_dropped));
+    }
+  });
+  if (!whole) return TruncatedSegment();
+  return sum;
+}
+
 uint32_t SegmentFile::PeekOwner(uint32_t lane) const {
   const std::byte* const at =
       lanes_.data() + lanes_skew_ + lane * sizeof(Lane) + offsetof(Lane, owner_tid);

@@ -43,7 +43,7 @@ std::string KeyOf(const StatsdLine& line) {
 StatsdSeries::Entry StatsdSeries::NewEntry(StatsdType type, std::string path,
                                            proto::LabelList labels) {
   Entry entry;
-  proto::SeriesKey& key = entry.series.key;
+  proto::SeriesKey& key = entry.series.key.Edit();
   key.path = std::move(path);
   key.kind = KindOf(type);
   key.labels = std::move(labels);

@@ -6,21 +6,28 @@ namespace ringside::agent {
 
 using proto::TimingRecord;
 
-void TimingSample::Add(const TimingRecord* records, size_t count, uint32_t budget) {
+uint64_t TimingSample::Wanted(uint64_t count, uint32_t budget) const {
+  const uint64_t most = seen_ == 0 ? budget : budget_;
+  return seen_ + count <= kWholeBudgets * most ? count : std::min(count, most);
+}
+
+void TimingSample::Add(const TimingRecord* records, size_t count, uint32_t budget,
+                       uint64_t weight) {
   if (seen_ == 0) budget_ = budget;
   if (budget_ == 0) return;
-  if (seen_ + count <= budget_) {
+  if (weight == 1 && seen_ + count <= budget_) {
     Append(records, count);
     seen_ += count;
     return;
   }
   if (spread_.empty()) Choose();
-  for (size_t i = 0; i < count; ++i) {
-    const uint64_t ordinal = seen_++;
+  for (size_t i = 0; i < count; ++i, seen_ += weight) {
     // Most are neither: two comparisons each.
     const bool is_slow =
         slowest_.size() < budget_ || records[i].value > slowest_.front().record.value;
-    if (is_slow || ordinal % stride_ == 0) Keep({ordinal, records[i]});
+    const uint64_t turn = (seen_ + stride_ - 1) & ~(stride_ - 1);
+    const bool is_turn = turn < seen_ + weight;
+    if (is_slow || is_turn) Keep({is_turn ? turn : seen_, records[i]});
   }
 }
 
@@ -76,11 +83,11 @@ void TimingSample::Keep(const Kept& kept) {
     slowest_.back() = kept;
     std::push_heap(slowest_.begin(), slowest_.end(), IsSlower);
   }
-  if (kept.ordinal % stride_ != 0) return;
+  if ((kept.ordinal & (stride_ - 1)) != 0) return;
   spread_.push_back(kept);
   if (spread_.size() <= std::max<size_t>(budget_ / 2, 1)) return;
   stride_ *= 2;
-  std::erase_if(spread_, [&](const Kept& one) { return one.ordinal % stride_ != 0; });
+  std::erase_if(spread_, [&](const Kept& one) { return (one.ordinal & (stride_ - 1)) != 0; });
 }
 
 // The slowest fill what the spread leaves of the budget.
@@ -89,7 +96,7 @@ void TimingSample::Settle() {
   std::sort(slowest_.begin(), slowest_.end(), IsSlower);
   for (const Kept& one : slowest_) {
     if (spread_.size() >= budget_) break;
-    if (one.ordinal % stride_ != 0) spread_.push_back(one);
+    if ((one.ordinal & (stride_ - 1)) != 0) spread_.push_back(one);
   }
   slowest_.clear();
   std::sort(spread_.begin(), spread_.end(),

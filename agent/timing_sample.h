@@ -2,7 +2,8 @@
 //
 // All of them while they fit into the budget. Beyond it one half is spread evenly over the
 // interval, the other half are the greatest values: the slow ones are what one looks for. Memory
-// follows the budget, not the records.
+// follows the budget, not the records, and so does time: beyond kWholeBudgets times the budget only
+// some of each ring's records are read at all, for the rest.
 #ifndef RINGSIDE_AGENT_TIMING_SAMPLE_H_
 #define RINGSIDE_AGENT_TIMING_SAMPLE_H_
 
@@ -16,7 +17,12 @@ namespace ringside::agent {
 
 class TimingSample {
  public:
-  void Add(const proto::TimingRecord* records, size_t count, uint32_t budget);
+  static constexpr uint64_t kWholeBudgets = 64;
+
+  // How many of the next `count` records are worth reading.
+  uint64_t Wanted(uint64_t count, uint32_t budget) const;
+  // Each of the records stands for `weight` that were written.
+  void Add(const proto::TimingRecord* records, size_t count, uint32_t budget, uint64_t weight = 1);
   // Those that were kept, at most the budget, in the order in which they were added. Empty
   // afterwards.
   template <typename Visit>
@@ -51,7 +57,7 @@ class TimingSample {
   std::vector<Kept> spread_;   // every stride_-th
   std::vector<Kept> slowest_;  // a heap, the least of them in front
   uint64_t seen_ = 0;
-  uint64_t stride_ = 1;
+  uint64_t stride_ = 1;  // a power of two
   uint32_t budget_ = 0;
 };
 

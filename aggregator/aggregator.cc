@@ -14,6 +14,7 @@
 #include "aggregator/archive_repair.h"
 #include "aggregator/archive_replay.h"
 #include "aggregator/archive_writer.h"
+#include "aggregator/checkpoint.h"
 #include "aggregator/data_directory.h"
 #include "aggregator/group_limit.h"
 #include "aggregator/host_board.h"
@@ -80,7 +81,8 @@ class Aggregator::Impl {
         store_(plan_.ForStore()),
         ledger_(plan_.producers()),
         inflight_(&store_, config_.stuck_factor, static_cast<size_t>(plan_.in_flight())),
-        hosts_(config_.missing_after_ns) {}
+        hosts_(config_.missing_after_ns),
+        checkpoint_(data_.checkpoint(), data_.archive()) {}
   ~Impl() { Stop(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -104,7 +106,10 @@ class Aggregator::Impl {
   void TakeKeys();
   proto::Status StartHttp();
   proto::Status Replay();
-  proto::Status OpenArchive();
+  // Where the archive goes on, once all is known that it holds.
+  proto::Result<Resumption> Resume();
+  proto::Status OpenArchive(Resumption resumption);
+  void SaveCheckpoint();
   proto::Status Ready() const;
   void Merge(const proto::Batch& batch);
   void ObserveHosts(uint64_t now_unix_ns);
@@ -125,6 +130,8 @@ class Aggregator::Impl {
   std::unique_ptr<AgentBindings> bindings_;  // null: no keys
   std::atomic<bool> reload_keys_{false};
   std::unique_ptr<Forwarding> forwarding_;  // null: there is no parent
+  const Checkpoint checkpoint_;
+  bool is_saved_ = false;
   std::optional<ArchiveWriter> archive_;
   std::optional<Intake> intake_;
   std::optional<ArchiveKeeper> keeper_;
@@ -160,8 +167,9 @@ proto::Status Aggregator::Impl::Start() {
     forwarding_ = std::move(*forwarding);
   }
   if (proto::Status http = StartHttp(); !http.ok()) return http;
-  if (proto::Status replayed = Replay(); !replayed.ok()) return replayed;
-  return OpenArchive();
+  proto::Result<Resumption> resumption = Resume();
+  if (!resumption.ok()) return resumption.status();
+  return OpenArchive(std::move(*resumption));
 }
 
 proto::Status Aggregator::Impl::Listen() {
@@ -227,26 +235,40 @@ proto::Status Aggregator::Impl::Replay() {
   return ReplayArchive(data_.archive(), options, &store_, &ledger_, &report_, &hosts_);
 }
 
-proto::Status Aggregator::Impl::OpenArchive() {
+proto::Result<Resumption> Aggregator::Impl::Resume() {
+  if (checkpoint_.Exists()) {
+    proto::Result<Resumption> resumption = checkpoint_.Load({&store_, &ledger_, &hosts_});
+    if (resumption.ok()) {
+      spdlog::info("goes on from what was known at the last stop; the archive was not read");
+      return resumption;
+    }
+    spdlog::warn("{}; the archive is read instead", resumption.message());
+  }
+  if (proto::Status replayed = Replay(); !replayed.ok()) return replayed;
   std::vector<std::string> notes;
   proto::Result<ArchivePosition> position = RepairArchive(report_, &notes);
   LogReport(report_, notes);
   if (!position.ok()) return position.status();
-  AppliedSets applied = report_.applied;
+  return Resumption{std::move(*position), report_.applied};
+}
+
+proto::Status Aggregator::Impl::OpenArchive(Resumption resumption) {
+  AppliedSets applied = std::move(resumption.applied);
   const uint64_t now = proto::UnixNs();
   applied.CloseIdle(now);
   hosts_.Begin(now);
   archive_.emplace(
       ArchiveWriterOptions{data_.archive(), config_.rotate_bytes, plan_.numbered_series()},
-      *position);
+      std::move(resumption.position));
   if (proto::Status opened = archive_->Open(applied, now); !opened.ok()) return opened;
+  checkpoint_.Remove();  // the archive goes on
   intake_.emplace(
       receiver_.get(), &*archive_, std::move(applied), &hosts_,
       [this](const proto::Batch& batch) { Merge(batch); },
       [this](proto::InFlight in_flight, uint64_t now_unix_ns) {
         return inflight_.Take(std::move(in_flight), now_unix_ns);
       },
-      bindings_.get(), plan_.group());
+      bindings_.get(), IntakeLimits{plan_.group(), plan_.keys(), plan_.batch()});
   intake_->NoteRefusals(ledger_.refused());
   intake_->Forward(forwarding_.get());
   ArchivePolicy policy = config_.archive;
@@ -305,6 +327,17 @@ void Aggregator::Impl::Stop() {
   if (http_ != nullptr) http_->Stop();
   if (receiver_ != nullptr) receiver_->Close();
   if (forwarding_ != nullptr) forwarding_->Stop();
+  SaveCheckpoint();
+}
+
+void Aggregator::Impl::SaveCheckpoint() {
+  if (!intake_ || is_saved_) return;
+  is_saved_ = true;
+  const ArchivePosition position = archive_->Close();
+  if (position.link.file.empty()) return;
+  const proto::Status saved =
+      checkpoint_.Save({position, intake_->applied()}, {&store_, &ledger_, &hosts_});
+  if (!saved.ok()) spdlog::warn("{}; the next start reads the archive", saved.message());
 }
 
 Aggregator::Aggregator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -63,7 +63,7 @@ void IntervalLines::Append(uint64_t series, const proto::SeriesDelta& delta, std
     AppendMember(R"(,"last":)", d.last, &pen);
     AppendMember(R"(,"last_unix_ns":)", d.last_unix_ns, &pen);
   }
-  if (d.resolution != delta.key.resolution) {
+  if (d.resolution != delta.key->resolution) {
     AppendMember(R"(,"resolution":)", int{d.resolution}, &pen);
   }
   AppendMember(R"(,"scale":)", d.histogram.scale(), &pen);

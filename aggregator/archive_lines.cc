@@ -142,6 +142,7 @@ void ArchiveLines::AppendLines(const proto::Batch& batch, const ArchivedBatch* m
     AppendProducer(batch, producer, merged == nullptr ? nullptr : &merged->merged[i], out);
     PackProducer(producer, &packed_);
     packed_producer_ = packed_.size();
+    producer_ = DigestOf(packed_).first;
     for (const proto::SeriesDelta& delta : producer.series) {
       intervals_.Append(Define(batch, producer, delta.key, out), delta, out);
     }
@@ -186,15 +187,38 @@ uint64_t ArchiveLines::Append(const proto::Batch& batch, const ArchivedBatch* me
 }
 
 uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
-                              const proto::SeriesKey& key, std::string* out) {
+                              const proto::SharedKey& key, std::string* out) {
+  const auto is = [&](const Met& met) {
+    return met.producer == producer_ && met.key == key.identity();
+  };
+  const uint64_t guess = last_ == 0 ? 0 : met_[last_ - 1].next;
+  if (guess != 0 && is(met_[guess - 1])) return last_ = guess;
+  const auto [number, is_new] = Number(key);
+  if (is_new) {
+    AppendDefinition(number, batch, producer, key, out);
+    met_.emplace_back();
+  }
+  Met& met = met_[number - 1];
+  met.producer = producer_;
+  met.key = key.identity();
+  if (last_ != 0) met_[last_ - 1].next = number;
+  return last_ = number;
+}
+
+std::pair<uint64_t, bool> ArchiveLines::Number(const proto::SeriesKey& key) {
   packed_.resize(packed_producer_);
   PackKey(key, &packed_);
   const auto [found, is_new] = series_.try_emplace(DigestOf(packed_), series_.size() + 1);
-  if (!is_new) return found->second;
+  return {found->second, is_new};
+}
+
+void ArchiveLines::AppendDefinition(uint64_t number, const proto::Batch& batch,
+                                    const proto::ProducerDelta& producer,
+                                    const proto::SeriesKey& key, std::string* out) {
   const size_t before = out->size();
   JsonObject object(out);
   object.String("type", "series");
-  object.Integer("series", found->second);
+  object.Integer("series", number);
   object.String("path", key.path);
   object.String("kind", ToString(key.kind));
   object.String("unit", key.unit);
@@ -211,7 +235,6 @@ uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDe
   object.Close();
   out->push_back('\n');
   definition_bytes_ += out->size() - before;
-  return found->second;
 }
 
 void ArchiveLines::AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "aggregator/archive_format.h"
 #include "aggregator/archive_interval.h"
@@ -49,7 +51,12 @@ class ArchiveLines {
   void AppendLines(const proto::Batch& batch, const ArchivedBatch* merged, std::string* out);
   // The number of a series, whose definition is written first where it has none yet.
   uint64_t Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
-                  const proto::SeriesKey& key, std::string* out);
+                  const proto::SharedKey& key, std::string* out);
+  // The same by its digest: is it new?
+  std::pair<uint64_t, bool> Number(const proto::SeriesKey& key);
+  void AppendDefinition(uint64_t number, const proto::Batch& batch,
+                        const proto::ProducerDelta& producer, const proto::SeriesKey& key,
+                        std::string* out);
   void AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
                       const MergedProducer* merged, std::string* out);
 
@@ -68,6 +75,16 @@ class ArchiveLines {
 
   const Digest seeds_;
   std::unordered_map<Digest, uint64_t, DigestHash> series_;  // -> number
+  // A series that was met before mostly follows the one that it followed then, so it is found
+  // without its digest. By number - 1.
+  struct Met {
+    uint64_t producer = 0;  // half of its digest
+    uint64_t key = 0;       // SharedKey::identity()
+    uint64_t next = 0;      // number of what came after it last; 0: nothing yet
+  };
+  std::vector<Met> met_;
+  uint64_t last_ = 0;      // number of the series at hand before
+  uint64_t producer_ = 0;  // as Met::producer
   uint64_t definition_bytes_ = 0;
   // Of a series, reused; the first `packed_producer_` bytes are of the producer at hand.
   std::string packed_;

@@ -173,14 +173,14 @@ class ArchiveParser::Impl {
 
  private:
   bool ReadSeriesLine(JsonFields* f);
-  bool FindSeries(JsonFields* f, proto::SeriesKey* key);
-  const proto::SeriesKey* KeyOf(uint64_t number) const;
+  bool FindSeries(JsonFields* f, proto::SharedKey* key);
+  const proto::SharedKey* KeyOf(uint64_t number) const;
   bool ReadIntervalAsWritten(std::string_view line, ArchivedBatch* batch);
 
   IntervalReader interval_reader_;
   simdjson::dom::parser parser_;
-  std::unordered_map<uint64_t, proto::SeriesKey> series_;
-  std::unordered_map<uint64_t, proto::SeriesKey> new_series_;  // of the batch at hand
+  std::unordered_map<uint64_t, proto::SharedKey> series_;
+  std::unordered_map<uint64_t, proto::SharedKey> new_series_;  // of the batch at hand
 };
 
 bool ArchiveParser::Impl::ReadSeriesLine(JsonFields* f) {
@@ -188,23 +188,23 @@ bool ArchiveParser::Impl::ReadSeriesLine(JsonFields* f) {
   proto::SeriesKey key;
   if (!f->Get("series", &number) || !ReadSeries(f, &key)) return false;
   const auto known = series_.find(number);
-  if (known != series_.end() && !(known->second == key)) {
+  if (known != series_.end() && !(*known->second == key)) {
     return f->Fail("series", "is defined twice");
   }
   new_series_.insert_or_assign(number, std::move(key));
   return true;
 }
 
-bool ArchiveParser::Impl::FindSeries(JsonFields* f, proto::SeriesKey* key) {
+bool ArchiveParser::Impl::FindSeries(JsonFields* f, proto::SharedKey* key) {
   uint64_t number = 0;
   if (!f->Get("series", &number)) return false;
-  const proto::SeriesKey* const known = KeyOf(number);
+  const proto::SharedKey* const known = KeyOf(number);
   if (known == nullptr) return f->Fail("series", "names a series whose definition is missing");
   *key = *known;
   return true;
 }
 
-const proto::SeriesKey* ArchiveParser::Impl::KeyOf(uint64_t number) const {
+const proto::SharedKey* ArchiveParser::Impl::KeyOf(uint64_t number) const {
   for (const auto* table : {&new_series_, &series_}) {
     const auto found = table->find(number);
     if (found != table->end()) return &found->second;
@@ -218,9 +218,9 @@ bool ArchiveParser::Impl::ReadIntervalAsWritten(std::string_view line, ArchivedB
   uint64_t number = 0;
   proto::Distribution delta;
   if (!interval_reader_.Read(line, &number, &delta)) return false;
-  const proto::SeriesKey* const key = KeyOf(number);
+  const proto::SharedKey* const key = KeyOf(number);
   if (key == nullptr) return false;
-  delta.resolution = key->resolution;
+  delta.resolution = (*key)->resolution;
   batch->producers.back().series.push_back({*key, std::move(delta)});
   return true;
 }
@@ -247,7 +247,7 @@ bool ArchiveParser::Impl::ParseLine(std::string_view line, ArchivedBatch* batch,
     good = f.Fail("type", "comes before any producer line");
   } else if (type == "interval") {
     proto::SeriesDelta& delta = batch->producers.back().series.emplace_back();
-    good = FindSeries(&f, &delta.key) && ReadDistribution(&f, delta.key.resolution, &delta.delta);
+    good = FindSeries(&f, &delta.key) && ReadDistribution(&f, delta.key->resolution, &delta.delta);
   } else if (type == "request") {
     good = ReadRequest(&f, &batch->producers.back().requests.emplace_back());
   } else {

@@ -138,6 +138,12 @@ void ArchiveWriter::HalfAppend() {
   if (ftruncate(file_->fd.get(), static_cast<off_t>(file_->size)) != 0) return;
 }
 
+ArchivePosition ArchiveWriter::Close() {
+  if (file_ && file_->has_batches) CloseFile();
+  if (file_) GiveUpFile();
+  return position_;
+}
+
 void ArchiveWriter::CloseFile() {
   position_.link = {file_->name.FileName(), file_->durable_bytes, file_->durable_chain};
   file_.reset();

@@ -46,6 +46,9 @@ class ArchiveWriter {
   proto::Status Commit(const std::vector<const proto::Batch*>& batches, const AppliedSets& applied,
                        uint64_t now_unix_ns);
 
+  // No more is written; where the archive ends. Calls for Open before the next Commit.
+  ArchivePosition Close();
+
   uint64_t file_count() const { return file_count_; }
   // The file at hand; empty when there is none.
   std::string file_name() const { return file_ ? file_->name.FileName() : std::string(); }

@@ -115,7 +115,7 @@ void BatchMerger::AddProducer(const ArchivedBatch& batch, size_t place, Group* g
   }
   for (const proto::TimingRow& row : delta.timings) {
     found->timings.push_back(row);
-    group->bytes += sizeof row + row.key.path.size();
+    group->bytes += sizeof row + row.key->path.size();
   }
 }
 

@@ -43,7 +43,7 @@ class BatchMerger {
   struct Producer {
     proto::ProducerDelta said;  // identity and newest counts, without rows
     MergedProducer merged;
-    std::map<proto::SeriesKey, StoredInterval> series;
+    std::map<proto::SharedKey, StoredInterval> series;
     std::vector<proto::RequestRow> requests;
     std::vector<proto::TimingRow> timings;
   };

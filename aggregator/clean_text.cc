@@ -54,14 +54,6 @@ bool CleanAttributes(proto::AttributeList* attributes) {
   return changed;
 }
 
-bool CleanKey(proto::SeriesKey* key) {
-  const bool path = CleanText(&key->path);
-  const bool error_type = CleanText(&key->error_type);
-  const bool unit = CleanText(&key->unit);
-  const bool labels = CleanLabels(&key->labels);
-  return path || error_type || unit || labels;
-}
-
 // What requests and steps have in common.
 template <typename Row>
 bool CleanRow(Row* row) {
@@ -97,6 +89,14 @@ bool CleanText(std::string* text) {
   return true;
 }
 
+bool CleanKey(proto::SeriesKey* key) {
+  const bool path = CleanText(&key->path);
+  const bool error_type = CleanText(&key->error_type);
+  const bool unit = CleanText(&key->unit);
+  const bool labels = CleanLabels(&key->labels);
+  return path || error_type || unit || labels;
+}
+
 bool CleanBatch(proto::Batch* batch) {
   bool changed = CleanText(&batch->host);
   for (proto::ProducerDelta& producer : batch->producers) {
@@ -104,9 +104,7 @@ bool CleanBatch(proto::Batch* batch) {
     changed |= CleanText(&producer.instance);
     changed |= CleanText(&producer.quarantine);
     changed |= CleanLabels(&producer.labels);
-    for (proto::SeriesDelta& series : producer.series) changed |= CleanKey(&series.key);
     for (proto::RequestRow& request : producer.requests) changed |= CleanRequest(&request);
-    for (proto::TimingRow& timing : producer.timings) changed |= CleanKey(&timing.key);
   }
   return changed;
 }

@@ -22,6 +22,8 @@ class DataDirectory {
   std::string archive() const { return path_ + "/archive"; }
   // Whose key speaks for which agent.
   std::string bindings_file() const { return path_ + "/agents"; }
+  // What was known when the last aggregator stopped.
+  std::string checkpoint() const { return path_ + "/checkpoint"; }
   // What waits for a parent aggregator.
   std::string forward() const { return path_ + "/forward"; }
   std::string alerts_file() const { return archive() + "/alerts.jsonl"; }

@@ -23,7 +23,7 @@ void FindSpoolBytes(const proto::Batch& batch, std::optional<uint64_t>* bytes) {
   for (const proto::ProducerDelta& producer : batch.producers) {
     if (!producer.is_agent) continue;
     for (const proto::SeriesDelta& series : producer.series) {
-      if (series.key.path != "agent.spool.bytes" || series.delta.last < 0) continue;
+      if (series.key->path != "agent.spool.bytes" || series.delta.last < 0) continue;
       *bytes = static_cast<uint64_t>(series.delta.last);
       return;
     }

@@ -67,6 +67,9 @@ class HostBoard {
 
   // A batch of the archive, at start.
   void Restore(const proto::Batch& batch);
+  // The same, of all batches (checkpoint.h).
+  void Save(StateWriter* out) const;
+  void Load(StateReader* in);
   // The archive is read. Who is known from it gets as long to come back.
   void Begin(uint64_t now_unix_ns);
 

@@ -16,9 +16,10 @@ constexpr int8_t kNanoResolution = -30;  // seconds in steps of about a nanoseco
 
 proto::SeriesDelta Gauge(const char* path, const char* unit, int64_t value, uint64_t now_unix_ns) {
   proto::SeriesDelta series;
-  series.key.path = path;
-  series.key.kind = proto::Kind::kGauge;
-  series.key.unit = unit;
+  proto::SeriesKey& key = series.key.Edit();
+  key.path = path;
+  key.kind = proto::Kind::kGauge;
+  key.unit = unit;
   series.delta.Record(value, now_unix_ns);
   return series;
 }
@@ -26,8 +27,9 @@ proto::SeriesDelta Gauge(const char* path, const char* unit, int64_t value, uint
 proto::SeriesDelta SecondsGauge(const char* path, int64_t ns, uint64_t now_unix_ns) {
   const double fixed = std::ldexp(static_cast<double>(ns) * 1e-9, -kNanoResolution);
   proto::SeriesDelta series = Gauge(path, "s", std::llround(fixed), now_unix_ns);
-  series.key.resolution = series.delta.resolution = kNanoResolution;
-  series.key.is_signed = true;
+  proto::SeriesKey& key = series.key.Edit();
+  key.resolution = series.delta.resolution = kNanoResolution;
+  key.is_signed = true;
   return series;
 }
 

@@ -42,14 +42,16 @@ std::string Named(const proto::BatchId& id) {
 }  // namespace
 
 Intake::Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
-               Merge merge, TakeInFlight take_inflight, AgentBindings* bindings, size_t group_bytes)
+               Merge merge, TakeInFlight take_inflight, AgentBindings* bindings,
+               const IntakeLimits& limits)
     : receiver_(receiver),
       archive_(archive),
       hosts_(hosts),
       merge_(std::move(merge)),
       take_inflight_(std::move(take_inflight)),
       bindings_(bindings),
-      group_bytes_(group_bytes),
+      limits_(limits),
+      keys_(limits.key_bytes, [](proto::SeriesKey* key) { CleanKey(key); }),
       applied_(std::move(applied)) {}
 
 proto::Status Intake::status() const {
@@ -67,7 +69,7 @@ int Intake::DoWork(uint64_t now_unix_ns) {
   if (!group_.empty()) {
     if (now_unix_ns < retry_unix_ns_ || !CommitGroup()) return 0;
   }
-  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, group_bytes_);
+  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, limits_.group_bytes);
   for (const Arrival& arrival : arrivals) Handle(arrival);
   SendAcks();
   if (!group_.empty()) CommitGroup();
@@ -162,7 +164,7 @@ void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& fram
 
 void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) {
   // DecodeBatch proves that header and payload name the same batch.
-  proto::Result<proto::Batch> batch = proto::DecodeBatch(frame);
+  proto::Result<proto::Batch> batch = proto::DecodeBatch(frame, {&keys_, limits_.batch_bytes});
   if (!batch.ok()) return Refuse(arrival, AgentOf(frame.header), batch.message());
   const proto::BatchId& id = batch->id;
   if (id.agent.IsZero() || id.sequence == 0) {

@@ -42,12 +42,18 @@ struct IntakeCounters {
   uint64_t failed_commits = 0;
 };
 
+// Of memory.
+struct IntakeLimits {
+  size_t group_bytes = size_t{8} << 20;  // frames that are taken at a time
+  size_t key_bytes = size_t{8} << 20;    // series' keys that are kept, shared by all batches
+  size_t batch_bytes = proto::kMaxDecodedBytes;
+};
+
 class HostBoard;
 
 class Intake {
  public:
   static constexpr size_t kGroupFrames = 256;
-  static constexpr size_t kGroupBytes = size_t{8} << 20;
   static constexpr uint64_t kRetryNs = 1000000000ull;
   // How often a full table of agents is looked through while nothing in it can go.
   static constexpr uint64_t kLookForRoomNs = 60 * 1000000000ull;
@@ -64,7 +70,7 @@ class Intake {
   // without keys nobody is asked.
   Intake(Receiver* receiver, ArchiveWriter* archive, AppliedSets applied, HostBoard* hosts,
          Merge merge, TakeInFlight take_inflight, AgentBindings* bindings = nullptr,
-         size_t group_bytes = kGroupBytes);
+         const IntakeLimits& limits = {});
 
   // Agents of another version are noted there from now on.
   void NoteRefusals(RefusedAgents* refused) { refused_ = refused; }
@@ -112,7 +118,8 @@ class Intake {
   const Merge merge_;
   const TakeInFlight take_inflight_;
   AgentBindings* const bindings_;
-  const size_t group_bytes_;
+  const IntakeLimits limits_;
+  proto::SeriesKeyTable keys_;
   RefusedAgents* refused_ = nullptr;
   Forwarding* forwarding_ = nullptr;  // null: there is no parent
   std::vector<std::string> frames_;   // of the group, for it

@@ -16,6 +16,9 @@
 
 namespace ringside::aggregator {
 
+class StateReader;
+class StateWriter;
+
 // What logs hold together: their allocations, the allocator's own bytes included.
 struct LogUse {
   uint64_t bytes = 0;
@@ -38,6 +41,7 @@ class IntervalLog {
       : first_(std::exchange(other.first_, nullptr)), last_(std::exchange(other.last_, nullptr)) {}
   IntervalLog& operator=(IntervalLog&&) = delete;
 
+  void Prefetch() const { __builtin_prefetch(last_); }
   bool empty() const { return first_ == nullptr; }
   size_t size() const;
   // The oldest. Not when empty.
@@ -46,6 +50,10 @@ class IntervalLog {
   uint64_t last_end() const { return last_ == nullptr ? 0 : last_->last_end; }
   // Into the bucket of this width that holds its end (0: every end is a bucket of its own).
   void Insert(const IntervalView& interval, uint64_t width, MergeRule rule, LogUse* use);
+
+  // All of it, into an empty one (checkpoint.h); its bytes are believed.
+  void Save(StateWriter* out) const;
+  void Load(StateReader* in, LogUse* use);
 
   // Visits those whose end is in (from, to].
   template <typename Visitor>

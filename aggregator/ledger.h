@@ -31,6 +31,9 @@
 
 namespace ringside::aggregator {
 
+class StateReader;
+class StateWriter;
+
 // Counts of one producer, of one folded service, or of all.
 struct LedgerRow {
   uint64_t recorded = 0;  // what the workers recorded, lost samples included
@@ -95,6 +98,10 @@ class Ledger {
   // with its statistics.
   void Apply(const ArchivedBatch& batch);
 
+  // All of it, into an empty one (checkpoint.h).
+  void Save(StateWriter* out) const;
+  void Load(StateReader* in);
+
   LedgerRow Total() const;
   // With at most `most` producers.
   LedgerView View(size_t most) const;
@@ -116,6 +123,9 @@ class Ledger {
     // Its first counts were not those of its first batch: it goes on where the account before it
     // ended. Otherwise the agent lost its baseline and counts from 0 again.
     bool continues = false;
+
+    void Save(StateWriter* out) const;
+    void Load(StateReader* in);
   };
   // Accounts that go on one after the other: one count of the agent's, from 0.
   struct Life {
@@ -133,6 +143,9 @@ class Ledger {
     bool is_agent = false;
     bool is_final = false;
     std::vector<Account> accounts;  // in the order in which their epochs were first seen
+
+    void Save(StateWriter* out) const;
+    void Load(StateReader* in);
   };
   using ServiceKey = std::pair<std::string, std::string>;  // host, service
   struct Folded {

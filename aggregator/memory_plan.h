@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "aggregator/store.h"
+#include "proto/wire_limits.h"
 
 namespace ringside::aggregator {
 
@@ -31,6 +32,11 @@ struct MemoryPlan {
   size_t numbered_series() const { return static_cast<size_t>(limit / 16 / kNumberedBytes); }
   // Frames that are taken at a time: decoded they are about forty times as large.
   size_t group() const { return static_cast<size_t>(std::min<uint64_t>(limit / 512, 8 << 20)); }
+  // Names of series that are read once for all batches; and what one batch may become in memory.
+  size_t keys() const { return static_cast<size_t>(limit / 64); }
+  size_t batch() const {
+    return static_cast<size_t>(std::min<uint64_t>(limit / 8, proto::kMaxDecodedBytes));
+  }
   // Batches merged at a time for the archive's copies.
   size_t copies() const { return static_cast<size_t>(std::min<uint64_t>(limit / 8, 192 << 20)); }
 
@@ -45,7 +51,7 @@ struct MemoryPlan {
 
  private:
   static constexpr uint64_t kProducerBytes = 768;
-  static constexpr uint64_t kNumberedBytes = 80;
+  static constexpr uint64_t kNumberedBytes = 104;
 };
 
 }  // namespace ringside::aggregator

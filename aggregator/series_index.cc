@@ -26,7 +26,9 @@ size_t HashOf(const ProducerInfo* producer, const proto::SeriesKey& key) {
 // two hash tables.
 size_t BytesOf(const StoredSeries& series) {
   constexpr size_t kPlaces = 16 + (32 + 12) + (32 + 12);
-  return HeapBytes(sizeof series) + HeapBytes(series.key()) + kPlaces;
+  // As if nobody else had the key.
+  return HeapBytes(sizeof series) + HeapBytes(sizeof(proto::SharedKey) + sizeof(proto::SeriesKey)) +
+         HeapBytes(series.key()) + kPlaces;
 }
 
 size_t BytesOfPath(const std::string& path) {
@@ -79,19 +81,55 @@ std::shared_ptr<const ProducerInfo> SeriesIndex::InternProducer(const std::strin
 }
 
 StoredSeries* SeriesIndex::FindOrAdd(const std::shared_ptr<const ProducerInfo>& producer,
-                                     const proto::SeriesKey& key, bool may_add) {
+                                     const proto::SharedKey& key, bool may_add) {
+  if (StoredSeries* const next = FindNext(producer.get(), key); next != nullptr) return next;
   const size_t hash = HashOf(producer.get(), key);
+  StoredSeries* found = FindByHash(hash, producer.get(), key);
+  if (found == nullptr && !may_add) return nullptr;
+  if (found == nullptr) found = Add(hash, producer, key);
+  found->key_ = key;  // equal, and the one that FindNext will be asked for
+  if (last_place_ < series_.size()) series_[last_place_]->next_place_ = found->place_;
+  last_place_ = found->place_;
+  return found;
+}
+
+// Places change hands when series are removed: what lies there is looked at before it is believed.
+StoredSeries* SeriesIndex::FindNext(const ProducerInfo* producer, const proto::SharedKey& key) {
+  if (last_place_ >= series_.size()) return nullptr;
+  const size_t place = series_[last_place_]->next_place_;
+  if (place >= series_.size()) return nullptr;
+  StoredSeries* const next = series_[place].get();
+  if (next->producer_.get() != producer || next->key_.identity() != key.identity()) return nullptr;
+  last_place_ = place;
+  if (next->next_place_ < series_.size()) {
+    const StoredSeries& after = *series_[next->next_place_];
+    after.intervals_.Prefetch();
+    if (after.next_place_ < series_.size()) {
+      __builtin_prefetch(series_[after.next_place_].get());
+    }
+  }
+  return next;
+}
+
+StoredSeries* SeriesIndex::FindByHash(size_t hash, const ProducerInfo* producer,
+                                      const proto::SeriesKey& key) const {
   const auto [begin, end] = by_hash_.equal_range(hash);
   for (auto it = begin; it != end; ++it) {
-    if (&it->second->producer() == producer.get() && it->second->key() == key) return it->second;
+    if (it->second->producer_.get() == producer && it->second->key() == key) return it->second;
   }
-  if (!may_add) return nullptr;
+  return nullptr;
+}
+
+StoredSeries* SeriesIndex::Add(size_t hash, const std::shared_ptr<const ProducerInfo>& producer,
+                               const proto::SharedKey& key) {
   series_.push_back(std::make_unique<StoredSeries>(producer, key));
   StoredSeries* made = series_.back().get();
+  made->place_ = static_cast<uint32_t>(series_.size() - 1);
   by_hash_.emplace(hash, made);
-  const auto [path, is_new] = by_path_.try_emplace(key.path);
+  const auto [path, is_new] = by_path_.try_emplace(key->path);
   path->second.insert(made);
-  bytes_ += BytesOf(*made) + (is_new ? BytesOfPath(path->first) : 0);
+  made->own_bytes_ = static_cast<uint32_t>(BytesOf(*made));
+  bytes_ += made->own_bytes_ + (is_new ? BytesOfPath(path->first) : 0);
   return made;
 }
 
@@ -128,12 +166,13 @@ void SeriesIndex::Remove(size_t place) {
   }
   const auto path = by_path_.find(series->key().path);
   path->second.erase(series);
-  bytes_ -= BytesOf(*series);
+  bytes_ -= series->own_bytes_;
   if (path->second.empty()) {
     bytes_ -= BytesOfPath(path->first);
     by_path_.erase(path);
   }
   std::swap(series_[place], series_.back());
+  series_[place]->place_ = static_cast<uint32_t>(place);
   series_.pop_back();
 }
 

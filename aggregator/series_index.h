@@ -1,4 +1,5 @@
-// Finds a series by its identity (fast path: one hash of the key) and all series of a path.
+// Finds a series by its identity and all series of a path. Most batches bring the series of the one
+// before in the same order: what came next then is tried first, and its memory is asked for ahead.
 // Not thread-safe: the store's lock covers it.
 #ifndef RINGSIDE_AGGREGATOR_SERIES_INDEX_H_
 #define RINGSIDE_AGGREGATOR_SERIES_INDEX_H_
@@ -31,7 +32,7 @@ class SeriesIndex {
                                                    const proto::ProducerDelta& delta) const;
   // nullptr: it is not there and `may_add` is false.
   StoredSeries* FindOrAdd(const std::shared_ptr<const ProducerInfo>& producer,
-                          const proto::SeriesKey& key, bool may_add = true);
+                          const proto::SharedKey& key, bool may_add = true);
   void ForEach(std::string_view name, const std::function<void(const StoredSeries&)>& visit) const;
   size_t size() const { return series_.size(); }
   // What all of it costs but the series' intervals: keys, producers, this index.
@@ -46,6 +47,11 @@ class SeriesIndex {
     size_t bytes = 0;
   };
 
+  StoredSeries* FindNext(const ProducerInfo* producer, const proto::SharedKey& key);
+  StoredSeries* FindByHash(size_t hash, const ProducerInfo* producer,
+                           const proto::SeriesKey& key) const;
+  StoredSeries* Add(size_t hash, const std::shared_ptr<const ProducerInfo>& producer,
+                    const proto::SharedKey& key);
   void Remove(size_t place);
   using Producers = std::unordered_multimap<proto::Uuid, Known>;
 
@@ -57,6 +63,7 @@ class SeriesIndex {
   std::unordered_multimap<size_t, StoredSeries*> by_hash_;
   std::map<std::string, std::unordered_set<StoredSeries*>, std::less<>> by_path_;
   Producers producers_;
+  size_t last_place_ = 0;  // of the series that was found last
   size_t sweep_place_ = 0;
   size_t bytes_ = 0;
 };

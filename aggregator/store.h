@@ -70,6 +70,10 @@ class Store {
   // read in order of time, long after it was, goes to the tier where it belongs at once.
   void ExpectUntil(uint64_t unix_ns);
 
+  // All that was taken in, into an empty one (checkpoint.h).
+  void Save(StateWriter* out) const;
+  void Load(StateReader* in);
+
   // Hosts whose clocks differ.
   void SetClocks(HostClocks clocks);
   HostClocks Clocks() const;
@@ -109,6 +113,9 @@ class Store {
   bool HasRoomForSeries() const;
   bool HasRoomForOverflow() const;
   void NoteClosed(const std::string& host, uint64_t end);
+  void SaveRequests(StateWriter* out) const;
+  void LoadSeries(StateReader* in);
+  void LoadRequests(StateReader* in);
   Tiers* CoverageOf(const std::string& host);
   uint64_t AgeReference() const;
   uint64_t Bytes() const;

@@ -13,11 +13,11 @@ std::string_view Find(const proto::LabelList& labels, std::string_view name) {
 }  // namespace
 
 std::string_view StoredSeries::Label(std::string_view name) const {
-  if (const std::string_view own = Find(key_.labels, name); !own.empty()) return own;
-  if (name == "outcome") return ToString(key_.outcome);
-  if (name == "error_type") return key_.error_type;
-  if (name == "kind") return ToString(key_.kind);
-  if (name == "operation") return key_.path;
+  if (const std::string_view own = Find(key_->labels, name); !own.empty()) return own;
+  if (name == "outcome") return ToString(key_->outcome);
+  if (name == "error_type") return key_->error_type;
+  if (name == "kind") return ToString(key_->kind);
+  if (name == "operation") return key_->path;
   return producer_->Label(name);
 }
 

@@ -15,7 +15,7 @@
 #include "aggregator/store_tiers.h"
 #include "aggregator/stored_interval.h"
 #include "proto/distribution.h"
-#include "proto/series.h"
+#include "proto/shared_key.h"
 #include "proto/uuid.h"
 
 namespace ringside::aggregator {
@@ -49,10 +49,10 @@ struct Window {
 
 class StoredSeries {
  public:
-  StoredSeries(std::shared_ptr<const ProducerInfo> producer, proto::SeriesKey key)
+  StoredSeries(std::shared_ptr<const ProducerInfo> producer, proto::SharedKey key)
       : producer_(std::move(producer)), key_(std::move(key)) {}
 
-  const proto::SeriesKey& key() const { return key_; }
+  const proto::SeriesKey& key() const { return *key_; }
   const ProducerInfo& producer() const { return *producer_; }
   const std::shared_ptr<const ProducerInfo>& shared_producer() const { return producer_; }
   const Tiers& intervals() const { return intervals_; }
@@ -65,8 +65,13 @@ class StoredSeries {
   bool MergeInto(const Window& window, proto::Distribution* out) const;
 
  private:
+  friend class SeriesIndex;
+
   std::shared_ptr<const ProducerInfo> producer_;
-  proto::SeriesKey key_;
+  proto::SharedKey key_;
+  uint32_t place_ = 0;       // in the index's list
+  uint32_t next_place_ = 0;  // of the series that followed this one in the batch before
+  uint32_t own_bytes_ = 0;   // as the index counts it
   Tiers intervals_;
 };
 

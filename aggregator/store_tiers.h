@@ -62,6 +62,17 @@ class Tiers {
     for (const IntervalLog& tier : tiers_) tier.Visit(from, to, visitor);
   }
 
+  // All of it, into empty ones (checkpoint.h).
+  void Save(StateWriter* out) const {
+    for (const IntervalLog& tier : tiers_) tier.Save(out);
+  }
+  void Load(StateReader* in, TierUse* use) {
+    for (size_t tier = 0; tier < kTierCount; ++tier) tiers_[tier].Load(in, &(*use)[tier]);
+  }
+
+  // Asks for the memory that the next interval will touch.
+  void Prefetch() const { tiers_[0].Prefetch(); }
+
   bool empty() const;
   // 0 when empty.
   uint64_t NewestEnd() const;

@@ -175,10 +175,11 @@ proto::Batch AgentFleet::Impl::BatchOf(const SimulatedAgent& agent, uint64_t fir
   producer.totals.recorded = kRecordedMark;
   for (uint64_t i = first; i < first + count; ++i) {
     proto::SeriesDelta& delta = producer.series.emplace_back();
-    delta.key.path = "transcribe/stage-" + std::to_string(i / 10 % 50);
-    delta.key.unit = "s";
-    delta.key.labels = {{"model", "model-" + std::to_string(i % 10)}};
-    if (i >= 500) delta.key.labels.emplace_back("shard", std::to_string(i / 500));
+    proto::SeriesKey& key = delta.key.Edit();
+    key.path = "transcribe/stage-" + std::to_string(i / 10 % 50);
+    key.unit = "s";
+    key.labels = {{"model", "model-" + std::to_string(i % 10)}};
+    if (i >= 500) key.labels.emplace_back("shard", std::to_string(i / 500));
     delta.delta = drawn_[(agent.uuid.bytes[0] + i * 7) % kDrawn];
   }
   return batch;

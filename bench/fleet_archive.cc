@@ -63,9 +63,10 @@ proto::Batch FleetArchive::BatchOf(uint64_t host, uint64_t interval_seconds) {
   producer.instance = std::to_string(producer.pid) + "-worker";
   for (uint64_t i = 0; i < fleet_.series; ++i) {
     proto::SeriesDelta& delta = producer.series.emplace_back();
-    delta.key.path = "transcribe/stage-" + std::to_string(i / 4);
-    delta.key.unit = "s";
-    delta.key.labels = {{"model", "model-" + std::to_string(i % 4)}};
+    proto::SeriesKey& key = delta.key.Edit();
+    key.path = "transcribe/stage-" + std::to_string(i / 4);
+    key.unit = "s";
+    key.labels = {{"model", "model-" + std::to_string(i % 4)}};
     delta.delta = drawn_.empty() ? DrawOne(interval_seconds)
                                  : drawn_[(sequence_ * 31 + host * 7 + i) % kDrawn];
     recorded_[host] += delta.delta.Count();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "aggregator/archive_writer.h"
+#include "aggregator/checkpoint.h"
 #include "proto/batch.h"
 #include "proto/status.h"
 
@@ -35,6 +36,9 @@ class FleetArchive {
   proto::Status CloseFile();
   // Compresses the closed files, as the aggregator does.
   proto::Status Compress();
+
+  // No more is written.
+  aggregator::Resumption End() { return {writer_->Close(), applied_}; }
 
   const std::string& directory() const { return directory_; }
   uint64_t intervals() const { return intervals_; }

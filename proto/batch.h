@@ -15,7 +15,7 @@
 
 #include "proto/distribution.h"
 #include "proto/loss.h"
-#include "proto/series.h"
+#include "proto/shared_key.h"
 #include "proto/uuid.h"
 
 namespace ringside::proto {
@@ -32,7 +32,7 @@ struct BatchId {
 
 // One series' change since the batch before.
 struct SeriesDelta {
-  SeriesKey key;
+  SharedKey key;
   Distribution delta;
 };
 
@@ -82,7 +82,7 @@ struct RequestRow {
 
 // A bare operation's or value's raw record, where the budget let it through.
 struct TimingRow {
-  SeriesKey key;
+  SharedKey key;
   uint64_t start_unix_ns = 0;
   int64_t value = 0;  // integer units of the series
 };

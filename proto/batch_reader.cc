@@ -12,9 +12,12 @@
 namespace ringside::proto {
 namespace {
 
+using LabelViews = std::vector<std::pair<std::string_view, std::string_view>>;
+
 class BatchReader {
  public:
-  explicit BatchReader(std::string_view payload) : cursor_(payload) {}
+  BatchReader(std::string_view payload, const DecodeOptions& options)
+      : cursor_(payload), options_(options) {}
 
   Result<Batch> Read(const WireHeader& header) {
     Batch batch;
@@ -48,8 +51,8 @@ class BatchReader {
   // Memory that the decoded batch takes; beyond the limit nothing more is read.
   void Charge(const char* field, size_t bytes) {
     decoded_bytes_ += bytes;
-    if (decoded_bytes_ > kMaxDecodedBytes) {
-      cursor_.Fail(field, "more than " + std::to_string(kMaxDecodedBytes) + " bytes decoded");
+    if (decoded_bytes_ > options_.most_bytes) {
+      cursor_.Fail(field, "more than " + std::to_string(options_.most_bytes) + " bytes decoded");
     }
   }
 
@@ -100,6 +103,10 @@ class BatchReader {
   }
 
   std::string Interned(const char* field, size_t most_bytes) {
+    return std::string(InternedView(field, most_bytes));
+  }
+
+  std::string_view InternedView(const char* field, size_t most_bytes) {
     const uint64_t place = cursor_.ReadUnsigned(field);
     if (!cursor_.ok()) return {};
     if (place >= table_.size()) {
@@ -114,7 +121,7 @@ class BatchReader {
       return {};
     }
     Charge(field, text.size());
-    return std::string(text);
+    return text;
   }
 
   Kind ReadKind(const char* field) {
@@ -139,43 +146,50 @@ class BatchReader {
   }
 
   LabelList ReadLabels(const char* field) {
+    ReadLabelViews(field, &label_views_);
+    LabelList labels;
+    labels.reserve(label_views_.size());
+    for (const auto& [key, value] : label_views_) labels.emplace_back(key, value);
+    return labels;
+  }
+
+  void ReadLabelViews(const char* field, LabelViews* labels) {
+    labels->clear();
     const size_t size = cursor_.ReadArray(field);
     if (size % 2 != 0 || size / 2 > kMaxLabels) {
       cursor_.Fail(field, std::to_string(size) + " keys and values, at most " +
                               std::to_string(kMaxLabels) + " pairs allowed");
-      return {};
+      return;
     }
-    LabelList labels;
-    labels.reserve(size / 2);
     Charge(field, size * sizeof(std::string));
     for (size_t i = 0; i < size && cursor_.ok(); i += 2) {
-      std::string key = Interned(field, kMaxLabelKeyBytes);
-      std::string value = Interned(field, kMaxLabelValueBytes);
-      if (!labels.empty() && cursor_.ok() && key <= labels.back().first) {
+      const std::string_view key = InternedView(field, kMaxLabelKeyBytes);
+      const std::string_view value = InternedView(field, kMaxLabelValueBytes);
+      if (!labels->empty() && cursor_.ok() && key <= labels->back().first) {
         cursor_.Fail(field, "keys not in rising order");
       }
-      labels.emplace_back(std::move(key), std::move(value));
+      labels->emplace_back(key, value);
     }
-    return labels;
   }
 
-  SeriesKey ReadKey() {
-    SeriesKey key;
-    key.path = Interned("series.path", kMaxPathBytes);
+  SharedKey ReadKey() {
+    SeriesKeyView& key = key_view_;
+    key.path = InternedView("series.path", kMaxPathBytes);
     key.kind = ReadKind("series.kind");
     key.outcome = ReadOutcome("series.outcome");
-    key.error_type = Interned("series.error_type", kMaxErrorTypeBytes);
-    key.unit = Interned("series.unit", kMaxUnitBytes);
+    key.error_type = InternedView("series.error_type", kMaxErrorTypeBytes);
+    key.unit = InternedView("series.unit", kMaxUnitBytes);
     key.resolution = ReadResolution("series.resolution");
     key.is_signed = cursor_.ReadBool("series.is_signed");
-    key.labels = ReadLabels("series.labels");
-    return key;
+    ReadLabelViews("series.labels", &key.labels);
+    if (!cursor_.ok()) return {};
+    return options_.keys == nullptr ? SharedKey(key.Copy()) : options_.keys->Find(key);
   }
 
   Histogram ReadHistogram() {
     const std::string_view bytes = cursor_.ReadBinary("series.histogram", kMaxFrameBytes);
     if (!cursor_.ok()) return Histogram();
-    const size_t most_cells = (kMaxDecodedBytes - decoded_bytes_) / sizeof(uint64_t);
+    const size_t most_cells = (options_.most_bytes - decoded_bytes_) / sizeof(uint64_t);
     Result<Histogram> histogram = Histogram::Decode(bytes, most_cells);
     if (!histogram) {
       cursor_.Fail("series.histogram", histogram.message());
@@ -340,18 +354,21 @@ class BatchReader {
   }
 
   MsgpackCursor cursor_;
+  const DecodeOptions options_;
   std::vector<std::string_view> table_;  // views into the payload
+  LabelViews label_views_;               // reused, likewise
+  SeriesKeyView key_view_;
   size_t decoded_bytes_ = 0;
 };
 
 }  // namespace
 
-Result<Batch> DecodeBatch(const FrameView& frame) {
+Result<Batch> DecodeBatch(const FrameView& frame, const DecodeOptions& options) {
   if (frame.header.type != MessageType::kBatch) {
     return Status::Error("frame: expected batch, found type " +
                          std::to_string(static_cast<int>(frame.header.type)));
   }
-  return BatchReader(frame.payload).Read(frame.header);
+  return BatchReader(frame.payload, options).Read(frame.header);
 }
 
 }  // namespace ringside::proto

@@ -8,8 +8,10 @@
 #include <string_view>
 
 #include "proto/batch.h"
+#include "proto/series_key_table.h"
 #include "proto/status.h"
 #include "proto/wire_format.h"
+#include "proto/wire_limits.h"
 
 namespace ringside::proto {
 
@@ -62,7 +64,11 @@ Result<Hello> DecodeHello(const FrameView& frame);
 Result<Welcome> DecodeWelcome(const FrameView& frame);
 Result<Refuse> DecodeRefuse(const FrameView& frame);
 Result<Ack> DecodeAck(const FrameView& frame);
-Result<Batch> DecodeBatch(const FrameView& frame);
+struct DecodeOptions {
+  SeriesKeyTable* keys = nullptr;        // where series' keys are shared; null: nowhere
+  size_t most_bytes = kMaxDecodedBytes;  // of memory for one batch; beyond it nothing more is read
+};
+Result<Batch> DecodeBatch(const FrameView& frame, const DecodeOptions& options = {});
 
 }  // namespace ringside::proto
 

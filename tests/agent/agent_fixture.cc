@@ -87,7 +87,7 @@ proto::Distribution AgentTest::Delivered(const std::string& path,
   for (const proto::Batch& batch : Batches()) {
     for (const proto::ProducerDelta& producer : batch.producers) {
       for (const proto::SeriesDelta& series : producer.series) {
-        if (series.key.path != path || (outcome && series.key.outcome != *outcome)) continue;
+        if (series.key->path != path || (outcome && series.key->outcome != *outcome)) continue;
         total.Merge(series.delta);
       }
     }
@@ -100,7 +100,7 @@ std::vector<proto::Distribution> AgentTest::Deltas(const std::string& path) cons
   for (const proto::Batch& batch : Batches()) {
     for (const proto::ProducerDelta& producer : batch.producers) {
       for (const proto::SeriesDelta& series : producer.series) {
-        if (series.key.path == path) deltas.push_back(series.delta);
+        if (series.key->path == path) deltas.push_back(series.delta);
       }
     }
   }

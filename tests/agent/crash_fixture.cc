@@ -130,7 +130,7 @@ proto::Distribution CrashTest::Delivered(const std::string& path) const {
   for (const proto::Batch& batch : collector_.Batches()) {
     for (const auto& producer : batch.producers) {
       for (const auto& series : producer.series) {
-        if (series.key.path == path) total.Merge(series.delta);
+        if (series.key->path == path) total.Merge(series.delta);
       }
     }
   }

@@ -83,7 +83,7 @@ class DeathTest : public AgentTest {
     for (const proto::Batch& batch : Batches()) {
       for (const proto::ProducerDelta& producer : batch.producers) {
         for (const proto::SeriesDelta& series : producer.series) {
-          if (series.key.path == path) return series;
+          if (series.key->path == path) return series;
         }
       }
     }
@@ -115,7 +115,7 @@ TEST_F(DeathTest, Request_SaysItsStageItsAgeAndHowItsWorkerEnded) {
   EXPECT_EQ(rows[0].attributes, expected);
   const proto::SeriesDelta crashes = Counted("producer.crashes");
   EXPECT_EQ(crashes.delta.sum, 1);
-  EXPECT_EQ(crashes.key.labels[0].second, KernelTells() ? "SIGKILL" : "unknown");
+  EXPECT_EQ(crashes.key->labels[0].second, KernelTells() ? "SIGKILL" : "unknown");
   EXPECT_EQ(Delivered("producer.ends").sum, 0);
 }
 

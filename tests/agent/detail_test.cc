@@ -34,7 +34,7 @@ TEST_F(DetailTest, Timings_BecomeRowsWithWallClock) {
   producer_.PushTiming(0, decode, Ticks() + 500, 42);
   CloseInterval();
   ASSERT_EQ(Timings().size(), 1u);
-  EXPECT_EQ(Timings()[0].key.path, "decode");
+  EXPECT_EQ(Timings()[0].key->path, "decode");
   EXPECT_EQ(Timings()[0].value, 42);
   EXPECT_EQ(Timings()[0].start_unix_ns, unix_ns_ - 1000000000 + 500);
   EXPECT_EQ(Totals().detail_sent, 1u);

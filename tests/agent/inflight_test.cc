@@ -201,7 +201,7 @@ TEST_F(InFlightTest, Idle_IsLookedAtMoreRarelyAndCountsTheSame) {
     std::vector<proto::SeriesDelta> series;
     watch.AppendSeries({}, monotonic_ns_, unix_ns_, &series);
     for (const proto::SeriesDelta& one : series) {
-      if (one.key.path == "operation.inflight.samples") {
+      if (one.key->path == "operation.inflight.samples") {
         return std::pair<int, int64_t>(met, static_cast<int64_t>(one.delta.sum));
       }
     }
@@ -264,7 +264,7 @@ TEST(InFlightTally, Stuck_IsWhatPassedTheLimitThatTheAggregatorSaid) {
   std::vector<proto::SeriesDelta> series;
   tally.Append(1, &series);
   const auto stuck = std::find_if(series.begin(), series.end(), [](const proto::SeriesDelta& s) {
-    return s.key.path == "operation.inflight.stuck";
+    return s.key->path == "operation.inflight.stuck";
   });
   ASSERT_NE(stuck, series.end());
   EXPECT_EQ(stuck->delta.last, 1);
@@ -282,7 +282,7 @@ TEST(InFlightTally, Bound_OperationsBeyondItShareOneSeries) {
   int64_t open = 0;
   size_t rows = 0;
   for (const proto::SeriesDelta& s : series) {
-    if (s.key.path != "operation.inflight") continue;
+    if (s.key->path != "operation.inflight") continue;
     open += s.delta.last;
     ++rows;
   }

@@ -56,7 +56,7 @@ TEST(MachineSamplesTest, Committed_OnlyThenAreSamplesForgotten) {
   const auto count = [&] {
     uint64_t samples = 0;
     for (const auto& sample : machine.samples()) {
-      if (sample.key.path == "host.memory.used") samples += sample.delta.Count();
+      if (sample.key->path == "host.memory.used") samples += sample.delta.Count();
     }
     return samples;
   };

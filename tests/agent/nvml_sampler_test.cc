@@ -246,7 +246,7 @@ TEST_F(HangingDriverTest, Hang_IsSaidOnceAndSoIsItsEnd) {
             1);
   EXPECT_TRUE(std::any_of(
       machine.samples().begin(), machine.samples().end(),
-      [](const proto::SeriesDelta& sample) { return sample.key.path == "agent.sampler.age"; }));
+      [](const proto::SeriesDelta& sample) { return sample.key->path == "agent.sampler.age"; }));
   fake_.Set("hang", 0);
   EXPECT_TRUE(collect_until("gpu.nvidia answers again"));
 }

@@ -87,9 +87,9 @@ class OperationCostTest : public AgentTest {
     std::map<std::string, double> costs;
     for (const proto::SeriesDelta& one : series) {
       const proto::Distribution& d = one.delta;
-      const double integer = one.key.kind == proto::Kind::kCounter ? static_cast<double>(d.sum)
+      const double integer = one.key->kind == proto::Kind::kCounter ? static_cast<double>(d.sum)
                                                                    : static_cast<double>(d.last);
-      costs[one.key.path + " " + one.key.labels[0].second] = integer * proto::RealFactor(one.key);
+      costs[one.key->path + " " + one.key->labels[0].second] = integer * proto::RealFactor(one.key);
     }
     return costs;
   }
@@ -239,10 +239,10 @@ TEST_F(OperationCostTest, Gpu_OfProcessesThatHoldMemoryThere) {
   std::vector<proto::SeriesDelta> out;
   gpu.Append(machine, 9, &out);
   ASSERT_EQ(out.size(), 2u);
-  EXPECT_EQ(out[0].key.path, "operation.gpu.memory");
-  EXPECT_EQ(out[0].key.labels[0].second, "1");
+  EXPECT_EQ(out[0].key->path, "operation.gpu.memory");
+  EXPECT_EQ(out[0].key->labels[0].second, "1");
   EXPECT_EQ(out[0].delta.last, 5 << 20);
-  EXPECT_EQ(out[1].key.path, "operation.gpu.utilization");
+  EXPECT_EQ(out[1].key->path, "operation.gpu.utilization");
   EXPECT_EQ(out[1].delta.last, 1 << 18);
   gpu.Clear();
   out.clear();
@@ -263,8 +263,8 @@ TEST(ObservingCost, Ratio_IsSamplesTimesCostOfTheCpuTime) {
   std::vector<proto::SeriesDelta> out;
   cost.Append(machine, 9, &out);
   ASSERT_EQ(out.size(), 1u) << "of no CPU time there is no part";
-  EXPECT_EQ(out[0].key.path, "process.observing.ratio");
-  EXPECT_EQ(out[0].key.labels, (proto::LabelList{{"pid", "7"}, {"service", "ocr"}}));
+  EXPECT_EQ(out[0].key->path, "process.observing.ratio");
+  EXPECT_EQ(out[0].key->labels, (proto::LabelList{{"pid", "7"}, {"service", "ocr"}}));
   EXPECT_NEAR(std::ldexp(static_cast<double>(out[0].delta.last), kFineResolution), 0.05, 1e-5);
   out.clear();
   cost.Append(machine, 9, &out);

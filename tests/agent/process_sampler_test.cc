@@ -51,7 +51,7 @@ TEST_F(ProcessSamplerTest, Stat_CountersAreTheIncrease) {
   EXPECT_EQ(first["process.threads/80/ocr"].delta.last, 9);
   WriteStat(10 * hertz_ + hertz_ / 2, 20 * hertz_ + hertz_ / 4, 5, 150, 3);
   auto second = Sample(&sampler_);
-  EXPECT_EQ(second["process.cpu.time/user/80/ocr"].key.kind, proto::Kind::kCounter);
+  EXPECT_EQ(second["process.cpu.time/user/80/ocr"].key->kind, proto::Kind::kCounter);
   EXPECT_DOUBLE_EQ(Real(second["process.cpu.time/user/80/ocr"]), 0.5);
   EXPECT_DOUBLE_EQ(Real(second["process.cpu.time/system/80/ocr"]), 0.25);
   EXPECT_DOUBLE_EQ(Real(second["process.faults/80/ocr/minor"]), 50);
@@ -123,11 +123,11 @@ TEST_F(ProcessSamplerTest, Info_SaysWhoItIs) {
   auto samples = Sample(&sampler_);
   bool found = false;
   for (const auto& [name, sample] : samples) {
-    if (sample.key.path != "process.info") continue;
+    if (sample.key->path != "process.info") continue;
     found = true;
     EXPECT_EQ(sample.delta.last, 1);
     EXPECT_EQ(
-        sample.key.labels,
+        sample.key->labels,
         (proto::LabelList{{"cgroup", "/kubepods/pod1/cri-containerd-" + kContainer + ".scope"},
                           {"command", "python3 serve.py --model base"},
                           {"container", "0123456789ab"},
@@ -153,7 +153,7 @@ TEST_F(ProcessSamplerTest, Malicious_NamesAreCutAndMadePrintable) {
   Write("proc/80/cmdline", std::string(100000, '\xff'));
   Write("proc/80/cgroup", "0::/" + std::string(3000, 'x') + "\n");
   for (const auto& [name, sample] : Sample(&sampler_)) {
-    for (const auto& [key, value] : sample.key.labels) {
+    for (const auto& [key, value] : sample.key->labels) {
       EXPECT_LE(value.size(), proto::kMaxLabelValueBytes);
       EXPECT_EQ(value.find('\xff'), std::string::npos);
     }
@@ -282,7 +282,7 @@ TEST(ProcessFilesTest, Real_AProcessOfThisMachineIsUnderstood) {
     std::vector<proto::SeriesDelta> samples;
     sampler.Sample(context, &samples);
     for (const auto& sample : samples) {
-      values[sample.key.path] = static_cast<double>(sample.delta.last);
+      values[sample.key->path] = static_cast<double>(sample.delta.last);
     }
   }
   kill(child, SIGKILL);

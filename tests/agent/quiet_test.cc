@@ -1,4 +1,6 @@
 // What an interval costs where nothing happens is little; what happens must be seen nevertheless.
+#include <algorithm>
+
 #include "agent/quiet_check.h"
 #include "tests/agent/agent_fixture.h"
 
@@ -70,7 +72,7 @@ TEST_F(QuietTest, Seen_ACountersFirstBlockInALane) {
   EXPECT_EQ(static_cast<int64_t>(Delivered("hits").sum), 3);
 }
 
-TEST_F(QuietTest, Seen_ARecordThatStoppedBeforeItsRingWithinTenIntervals) {
+TEST_F(QuietTest, Seen_ARecordThatStoppedBeforeItsRingAtTheNextWholeComparison) {
   producer_.Record(0, decode_, 7);
   StartAgent();
   CloseInterval();
@@ -78,6 +80,32 @@ TEST_F(QuietTest, Seen_ARecordThatStoppedBeforeItsRingWithinTenIntervals) {
   CloseIntervals(QuietCheck::kWholeEvery);
   EXPECT_EQ(Delivered("decode").Count(), 2u);
   EXPECT_EQ(Deltas("decode").size(), 2u);
+}
+
+// After an interval that was found quiet less is read than after one that was not.
+TEST_F(QuietTest, Seen_WhateverMovesAfterQuietIntervals) {
+  producer_.Record(0, decode_, 7);
+  StartAgent();
+  CloseInterval();
+  const auto after_quiet = [&](const auto& change) {
+    CloseIntervals(3);
+    change();
+    const size_t before = Batches().size();
+    CloseInterval();
+    const std::vector<proto::Batch> batches = Batches();
+    return batches.size() > before &&
+           std::any_of(batches.back().producers.begin(), batches.back().producers.end(),
+                       [&](const auto& delta) { return delta.uuid == producer_.uuid(); });
+  };
+  EXPECT_FALSE(after_quiet([] {}));
+  EXPECT_TRUE(after_quiet([&] { producer_.PushTiming(0, decode_, Ticks(), 1); }));
+  EXPECT_TRUE(after_quiet([&] { producer_.PushRequest(0, decode_, Ticks(), 1, {}); }));
+  EXPECT_TRUE(after_quiet([&] { producer_.Record(0, decode_, 9); })) << "dropped by its ring";
+  EXPECT_TRUE(after_quiet([&] { producer_.header()->lost[0].fetch_add(1); }));
+  EXPECT_TRUE(after_quiet([&] { producer_.header()->dropped[1].fetch_add(1); }));
+  EXPECT_TRUE(after_quiet([&] { producer_.AddDuration("new"); }));
+  EXPECT_TRUE(after_quiet([&] { producer_.RecordOnlyCells(0, counter_, 2); }));
+  EXPECT_EQ(Delivered("decode").Count(), 2u);
 }
 
 }  // namespace

@@ -254,7 +254,7 @@ TEST_F(RecoveryTest, Standby_OnlyOneAgentDrainsADirectory) {
   for (const proto::Batch& batch : ReadSpool(other_state.path())) {
     for (const auto& delta : batch.producers) {
       for (const auto& series : delta.series) {
-        if (series.key.path == "decode") count += series.delta.Count();
+        if (series.key->path == "decode") count += series.delta.Count();
       }
     }
   }

@@ -66,10 +66,10 @@ class SamplerTest : public testing::Test {
     sampler->Sample(context, &samples);
     std::map<std::string, proto::SeriesDelta> by_name;
     for (proto::SeriesDelta& sample : samples) {
-      EXPECT_TRUE(std::is_sorted(sample.key.labels.begin(), sample.key.labels.end()))
-          << sample.key.path;
-      std::string name = sample.key.path;
-      for (const auto& [key, value] : sample.key.labels) name += "/" + value;
+      EXPECT_TRUE(std::is_sorted(sample.key->labels.begin(), sample.key->labels.end()))
+          << sample.key->path;
+      std::string name = sample.key->path;
+      for (const auto& [key, value] : sample.key->labels) name += "/" + value;
       EXPECT_EQ(by_name.count(name), 0u) << name << " comes twice";
       by_name[name] = std::move(sample);
     }
@@ -77,7 +77,7 @@ class SamplerTest : public testing::Test {
   }
   // A gauge's last value, or a counter's increase, in the unit that users see.
   static double Real(const proto::SeriesDelta& sample) {
-    const bool is_counter = sample.key.kind == proto::Kind::kCounter;
+    const bool is_counter = sample.key->kind == proto::Kind::kCounter;
     const auto integer =
         is_counter ? static_cast<double>(sample.delta.sum) : static_cast<double>(sample.delta.last);
     return integer * proto::RealFactor(sample.key);

@@ -85,7 +85,7 @@ TEST_F(SamplerThreadTest, Samples_AreTakenOnce) {
     all.Add(thread->Take().samples);
   }
   all.Add(TakeRest(thread.get()));
-  EXPECT_EQ(all.samples().front().key.path, "calls");
+  EXPECT_EQ(all.samples().front().key->path, "calls");
   EXPECT_EQ(all.samples().front().delta.sum, static_cast<int64_t>(desk_->calls));
 }
 
@@ -95,11 +95,11 @@ TEST_F(SamplerThreadTest, Samples_MergeUntilTheyAreTaken) {
   const SampleBox all = TakeRest(thread.get());
   const auto& samples = all.samples();
   ASSERT_EQ(samples.size(), 3u) << "each series once, with the sampler's own time";
-  EXPECT_EQ(samples[0].key.path, "calls");
+  EXPECT_EQ(samples[0].key->path, "calls");
   EXPECT_EQ(samples[0].delta.sum, static_cast<int64_t>(desk_->calls));
   EXPECT_EQ(samples[1].delta.last, static_cast<int64_t>(desk_->calls));
   EXPECT_EQ(samples[1].delta.Count(), desk_->calls);
-  EXPECT_EQ(samples[2].key.path, "agent.sampler.duration");
+  EXPECT_EQ(samples[2].key->path, "agent.sampler.duration");
   EXPECT_EQ(samples[2].delta.Count(), desk_->calls);
 }
 

@@ -34,7 +34,7 @@ proto::Distribution Folded::Of(const std::string& path,
                                std::optional<proto::Outcome> outcome) const {
   proto::Distribution all;
   for (const proto::SeriesDelta& one : series) {
-    if (one.key.path == path && (!outcome || one.key.outcome == *outcome)) all.Merge(one.delta);
+    if (one.key->path == path && (!outcome || one.key->outcome == *outcome)) all.Merge(one.delta);
   }
   return all;
 }

@@ -81,7 +81,7 @@ class Series {
     std::vector<proto::SeriesDelta> all;
     series.Append(2000, &all);
     for (const proto::SeriesDelta& one : all) {
-      if (one.key.path == path) return one;
+      if (one.key->path == path) return one;
     }
     return proto::SeriesDelta();
   }
@@ -97,7 +97,7 @@ TEST(StatsdSeries, Timing_IsADurationInMilliseconds) {
   s.Add("t:250|ms");
   s.Add("t:750|ms|@0.5");
   const proto::SeriesDelta t = s.Find("t");
-  EXPECT_EQ(t.key.kind, proto::Kind::kDuration);
+  EXPECT_EQ(t.key->kind, proto::Kind::kDuration);
   EXPECT_EQ(t.delta.Count(), 3u) << "one stands for two";
   EXPECT_EQ(t.delta.sum, proto::Int128{1750000000});
   EXPECT_EQ(t.delta.max, 750000000);
@@ -108,7 +108,7 @@ TEST(StatsdSeries, Counter_IsScaledByItsRate) {
   s.Add("hits:2|c|@0.1");
   s.Add("hits:1.5|c");
   const proto::SeriesDelta hits = s.Find("hits");
-  EXPECT_EQ(hits.key.kind, proto::Kind::kCounter);
+  EXPECT_EQ(hits.key->kind, proto::Kind::kCounter);
   EXPECT_DOUBLE_EQ(Series::Real(hits, static_cast<double>(hits.delta.sum)), 21.5);
 }
 

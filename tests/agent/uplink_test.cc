@@ -58,7 +58,7 @@ class UplinkTest : public AgentTest {
     for (const proto::Batch& batch : collector.Batches()) {
       for (const auto& delta : batch.producers) {
         for (const auto& series : delta.series) {
-          if (series.key.path == "decode") count += series.delta.Count();
+          if (series.key->path == "decode") count += series.delta.Count();
         }
       }
     }

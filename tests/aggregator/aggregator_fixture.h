@@ -44,10 +44,22 @@ class AggregatorTest : public testing::Test {
     aggregator_ = std::move(*started);
     agent_ = std::make_unique<TestAgent>(aggregator_->listen_endpoint());
   }
-  void Restart() {
+  void Stop() {
     agent_.reset();
     aggregator_.reset();
+  }
+  std::string CheckpointFile() const { return config_.data_dir + "/checkpoint"; }
+  // All is read from the archive.
+  void Restart() {
+    Stop();
+    fs::remove(CheckpointFile());
     Start();
+  }
+  void RestartFromCheckpoint() {
+    Stop();
+    ASSERT_TRUE(fs::exists(CheckpointFile()));
+    Start();
+    EXPECT_TRUE(aggregator_->start_report().files.empty()) << "the archive was read";
   }
   // Turns of both sides until `done`, or a few seconds of real time.
   bool Until(const std::function<bool()>& done, TestAgent* agent = nullptr) {

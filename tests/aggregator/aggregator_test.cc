@@ -102,8 +102,8 @@ TEST_F(AggregatorTest, Replay_EqualsTheLiveStoreForTextsThatAreNoText) {
   batch.id.sequence = 1;
   batch.host = "host\xff";
   proto::SeriesDelta series;
-  series.key.path = "path\xc3";
-  series.key.labels = {{"model", std::string("nul\0\xfe", 5)}};
+  series.key.Edit().path = "path\xc3";
+  series.key.Edit().labels = {{"model", std::string("nul\0\xfe", 5)}};
   series.delta.Record(5);
   batch.producers[0].series.push_back(series);
   SendAndAwait({batch});

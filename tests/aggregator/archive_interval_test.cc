@@ -30,7 +30,7 @@ void ExpectSame(const proto::SeriesDelta& delta) {
   uint64_t series = 0;
   proto::Distribution read;
   ASSERT_TRUE(Read(line, &series, &read)) << line;
-  read.resolution = delta.key.resolution;
+  read.resolution = delta.key->resolution;
   EXPECT_EQ(series, 7u);
   EXPECT_EQ(read, delta.delta) << line;
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -29,8 +30,8 @@ TEST_F(ArchiveTest, RoundTrip_Extremes) {
   producer.series.clear();
   for (const int direction : {1, -1}) {
     proto::SeriesDelta series;
-    series.key.path = "extremes" + std::to_string(direction);
-    series.key.resolution = series.delta.resolution = -128;
+    series.key.Edit().path = "extremes" + std::to_string(direction);
+    series.key.Edit().resolution = series.delta.resolution = -128;
     const proto::Int128 half = static_cast<proto::Int128>(1) << 126;
     series.delta.sum = direction * (half - 1 + half);
     series.delta.has_extremes = true;
@@ -44,7 +45,7 @@ TEST_F(ArchiveTest, RoundTrip_Extremes) {
     producer.series.push_back(series);
   }
   proto::SeriesDelta fractional;
-  fractional.key.path = "fractional";
+  fractional.key.Edit().path = "fractional";
   fractional.delta.histogram.Record(12345, 3);
   fractional.delta.histogram.ShiftOctaves(-7);
   producer.series.push_back(fractional);
@@ -52,6 +53,36 @@ TEST_F(ArchiveTest, RoundTrip_Extremes) {
   producer.totals.dropped.fill(UINT64_MAX);
   Start();
   Commit({batch});
+  ExpectAllRead();
+}
+
+// As the aggregator has them: batches share their keys, so series are found by what came next last.
+TEST_F(ArchiveTest, RoundTrip_SharedKeysInAnyOrder) {
+  Start(20'000);
+  std::mt19937 random(1);
+  std::vector<proto::SharedKey> keys;
+  for (int i = 0; i < 30; ++i) {
+    proto::SeriesKey key;
+    key.path = "path-" + std::to_string(i);
+    keys.emplace_back(key);
+  }
+  for (uint64_t sequence = 1; sequence <= 200; ++sequence) {
+    if (sequence % 10 == 0) std::shuffle(keys.begin(), keys.end(), random);
+    proto::Batch batch = agent_.Next();
+    batch.id.sequence = sequence;
+    for (proto::ProducerDelta& producer : batch.producers) {
+      producer.series.clear();
+      producer.timings.clear();
+      for (size_t i = 0; i < 1 + random() % keys.size(); ++i) {
+        const bool is_own = random() % 16 == 0;
+        proto::SeriesDelta& series = producer.series.emplace_back();
+        series.key = is_own ? proto::SharedKey(*keys[i]) : keys[i];
+        series.delta.sum = random();
+      }
+    }
+    Commit({batch});
+  }
+  Stop();
   ExpectAllRead();
 }
 

@@ -56,11 +56,12 @@ class BatchBuilder {
                           proto::Outcome outcome = proto::Outcome::kOk,
                           const std::string& error_type = "") {
     proto::SeriesDelta delta;
-    delta.key.path = path;
-    delta.key.unit = "s";
-    delta.key.outcome = outcome;
-    delta.key.error_type = error_type;
-    delta.key.labels = std::move(labels);
+    proto::SeriesKey& key = delta.key.Edit();
+    key.path = path;
+    key.unit = "s";
+    key.outcome = outcome;
+    key.error_type = error_type;
+    key.labels = std::move(labels);
     for (const int64_t value : ns) delta.delta.Record(value);
     producer().series.push_back(std::move(delta));
     return *this;
@@ -72,19 +73,21 @@ class BatchBuilder {
   BatchBuilder& Gauge(const std::string& path, const std::string& unit, int64_t value,
                       proto::LabelList labels = {}) {
     proto::SeriesDelta delta;
-    delta.key.path = path;
-    delta.key.kind = proto::Kind::kGauge;
-    delta.key.unit = unit;
-    delta.key.labels = std::move(labels);
+    proto::SeriesKey& key = delta.key.Edit();
+    key.path = path;
+    key.kind = proto::Kind::kGauge;
+    key.unit = unit;
+    key.labels = std::move(labels);
     delta.delta.Record(value, batch_.interval_end_unix_ns);
     producer().series.push_back(std::move(delta));
     return *this;
   }
   BatchBuilder& Counter(const std::string& path, const std::string& unit, int64_t added) {
     proto::SeriesDelta delta;
-    delta.key.path = path;
-    delta.key.kind = proto::Kind::kCounter;
-    delta.key.unit = unit;
+    proto::SeriesKey& key = delta.key.Edit();
+    key.path = path;
+    key.kind = proto::Kind::kCounter;
+    key.unit = unit;
     delta.delta.sum = added;
     producer().series.push_back(std::move(delta));
     return *this;
@@ -93,10 +96,11 @@ class BatchBuilder {
   BatchBuilder& Value(const std::string& path, int8_t resolution,
                       const std::vector<int64_t>& integers) {
     proto::SeriesDelta delta;
-    delta.key.path = path;
-    delta.key.kind = proto::Kind::kValue;
-    delta.key.unit = "{token}";
-    delta.key.resolution = resolution;
+    proto::SeriesKey& key = delta.key.Edit();
+    key.path = path;
+    key.kind = proto::Kind::kValue;
+    key.unit = "{token}";
+    key.resolution = resolution;
     delta.delta.resolution = resolution;
     for (const int64_t value : integers) delta.delta.Record(value);
     producer().series.push_back(std::move(delta));

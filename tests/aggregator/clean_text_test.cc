@@ -32,17 +32,14 @@ TEST(CleanTextTest, Invalid_BytesAreReplacedOneByOne) {
 }
 
 TEST(CleanTextTest, Labels_StaySortedAndUnique) {
-  proto::Batch batch;
-  batch.producers.resize(1);
-  proto::SeriesDelta series;
-  series.key.labels = {{"a\xf0", "1"}, {"a\xf1", "2"}, {"b", "3"}};
-  batch.producers[0].series.push_back(series);
-  EXPECT_TRUE(CleanBatch(&batch));
-  const proto::LabelList labels = batch.producers[0].series[0].key.labels;
+  proto::SeriesKey key;
+  key.labels = {{"a\xf0", "1"}, {"a\xf1", "2"}, {"b", "3"}};
+  EXPECT_TRUE(CleanKey(&key));
+  const proto::LabelList labels = key.labels;
   ASSERT_EQ(labels.size(), 2u);
   EXPECT_EQ(labels[0].first, "a\xEF\xBF\xBD");
   EXPECT_EQ(labels[1].first, "b");
-  EXPECT_FALSE(CleanBatch(&batch));
+  EXPECT_FALSE(CleanKey(&key));
 }
 
 }  // namespace

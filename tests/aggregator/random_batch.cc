@@ -90,13 +90,13 @@ proto::SeriesKey RandomAgent::Key() {
 proto::SeriesDelta RandomAgent::Series() {
   proto::SeriesDelta delta;
   delta.key = Key();
-  delta.delta.resolution = delta.key.resolution;
+  delta.delta.resolution = delta.key->resolution;
   delta.delta.histogram = proto::Histogram(static_cast<int>(Number(proto::kMaxScale)));
-  if (delta.key.kind == proto::Kind::kCounter) {
+  if (delta.key->kind == proto::Kind::kCounter) {
     delta.delta.sum = static_cast<proto::Int128>(random_()) << Number(40);
     return delta;
   }
-  const bool is_gauge = delta.key.kind == proto::Kind::kGauge;
+  const bool is_gauge = delta.key->kind == proto::Kind::kGauge;
   for (uint64_t i = Number(30); i > 0; --i) {
     delta.delta.Record(Sample(), is_gauge ? now_unix_ns_ - i : 0);
   }

@@ -108,7 +108,7 @@ TEST_F(Wire, Malicious_AFrameThatWouldTakeTooMuchMemory) {
   // A few bytes for two distant values, 128 KiB of cells in memory, a few thousand times.
   Batch batch = SampleBatch();
   SeriesDelta series;
-  series.key.path = "p";
+  series.key.Edit().path = "p";
   series.delta.histogram = Histogram(8);
   series.delta.Record(1);
   series.delta.Record(INT64_MAX);
@@ -120,13 +120,13 @@ TEST_F(Wire, Malicious_AFrameThatWouldTakeTooMuchMemory) {
 
 TEST_F(Wire, Malicious_FieldsOutOfRangeAreNamed) {
   Batch batch = SampleBatch();
-  batch.producers[0].series[0].key.kind = static_cast<Kind>(5);
+  batch.producers[0].series[0].key.Edit().kind = static_cast<Kind>(5);
   ExpectRefused(batch, "series.kind: 5, at most 4 allowed");
   batch = SampleBatch();
-  batch.producers[0].series[0].key.kind = static_cast<Kind>(0);
+  batch.producers[0].series[0].key.Edit().kind = static_cast<Kind>(0);
   ExpectRefused(batch, "series.kind: 0 is no kind");
   batch = SampleBatch();
-  batch.producers[0].series[0].key.outcome = static_cast<Outcome>(3);
+  batch.producers[0].series[0].key.Edit().outcome = static_cast<Outcome>(3);
   ExpectRefused(batch, "series.outcome: 3, at most 2 allowed");
   batch = SampleBatch();
   batch.producers[0].requests[0].steps[0].outcome = static_cast<Outcome>(9);
@@ -150,7 +150,7 @@ TEST_F(Wire, Malicious_NumbersThatAreNotFinite) {
 TEST_F(Wire, Malicious_StringsAreRefusedAboveTheirLimit) {
   // The writer cuts; a foreign writer may not.
   Batch batch = SampleBatch();
-  batch.producers[0].series[0].key.path = std::string(200, 'p');
+  batch.producers[0].series[0].key.Edit().path = std::string(200, 'p');
   std::string frame = EncodeBatch(batch);
   const std::string old_string = FromHex("d9c8") + std::string(200, 'p');
   const size_t at = frame.find(old_string);

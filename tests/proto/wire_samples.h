@@ -20,21 +20,22 @@ inline Hello SampleHello() {
 
 inline SeriesDelta SampleDuration() {
   SeriesDelta series;
-  series.key = {"transcribe/decode",
-                Kind::kDuration,
-                Outcome::kError,
-                "timeout",
-                "s",
-                0,
-                false,
-                {{"device", "cpu"}, {"model", "en-us"}}};
+  series.key = SeriesKey{"transcribe/decode",
+                         Kind::kDuration,
+                         Outcome::kError,
+                         "timeout",
+                         "s",
+                         0,
+                         false,
+                         {{"device", "cpu"}, {"model", "en-us"}}};
   for (const int64_t value : {0, 1, 1500, 2000000, 2000001}) series.delta.Record(value);
   return series;
 }
 
 inline SeriesDelta SampleGauge() {
   SeriesDelta series;
-  series.key = {"gpu.temperature", Kind::kGauge, Outcome::kOk, "", "Cel", -4, true, {{"gpu", "0"}}};
+  series.key =
+      SeriesKey{"gpu.temperature", Kind::kGauge, Outcome::kOk, "", "Cel", -4, true, {{"gpu", "0"}}};
   series.delta.resolution = -4;
   series.delta.histogram = Histogram(8);
   for (const int64_t value : {-160, 0, 1000}) series.delta.Record(value, 1700000000000000001u);
@@ -44,7 +45,7 @@ inline SeriesDelta SampleGauge() {
 
 inline SeriesDelta SampleCounter() {
   SeriesDelta series;
-  series.key = {"pages", Kind::kCounter, Outcome::kOk, "", "{page}", 0, false, {}};
+  series.key = SeriesKey{"pages", Kind::kCounter, Outcome::kOk, "", "{page}", 0, false, {}};
   series.delta.sum = static_cast<Int128>(UINT64_MAX) + 5;
   return series;
 }

@@ -122,9 +122,10 @@ TEST_F(Wire, Golden_Batch) {
   producer.pid = 7;
   producer.service = "s";
   SeriesDelta series;
-  series.key.path = "p";
-  series.key.unit = "s";
-  series.key.labels = {{"k", "v"}};
+  SeriesKey& key = series.key.Edit();
+  key.path = "p";
+  key.unit = "s";
+  key.labels = {{"k", "v"}};
   series.delta.Record(3);
   producer.series = {series};
   batch.producers = {producer};
@@ -178,9 +179,10 @@ TEST_F(Wire, Evolution_AnotherMinorIsRead) {
 
 TEST_F(Wire, Mend_LabelsAreSortedAndDoublesDropped) {
   Batch batch = SampleBatch();
-  batch.producers[0].series[0].key.labels = {{"model", "x"}, {"device", "cpu"}, {"model", "y"}};
+  batch.producers[0].series[0].key.Edit().labels = {
+      {"model", "x"}, {"device", "cpu"}, {"model", "y"}};
   const LabelList expected = {{"device", "cpu"}, {"model", "x"}};
-  EXPECT_EQ(RoundTrip(batch).producers[0].series[0].key.labels, expected);
+  EXPECT_EQ(RoundTrip(batch).producers[0].series[0].key->labels, expected);
 }
 
 TEST_F(Wire, Mend_WhatIsTooLongIsCutSoThatTheBatchStaysReadable) {
@@ -189,17 +191,18 @@ TEST_F(Wire, Mend_WhatIsTooLongIsCutSoThatTheBatchStaysReadable) {
   producer.service = std::string(5000, 's');
   producer.requests[0].error_message = std::string(4095, 'm') + "\xc3\xa4";  // across the limit
   producer.requests[0].attributes = {{std::string(70, 'k'), std::string(9999, 'v')}};
-  producer.series[0].key.path = std::string(300, 'p');
-  producer.series[0].key.labels.assign(20, {"", "x"});
-  for (int i = 0; i < 20; ++i) producer.series[0].key.labels[i].first = std::string(i + 1, 'k');
-  producer.series[0].key.labels.push_back({std::string(80, 'z'), "y"});
+  SeriesKey& key = producer.series[0].key.Edit();
+  key.path = std::string(300, 'p');
+  key.labels.assign(20, {"", "x"});
+  for (int i = 0; i < 20; ++i) key.labels[i].first = std::string(i + 1, 'k');
+  key.labels.push_back({std::string(80, 'z'), "y"});
   const Batch read = RoundTrip(batch);
   ASSERT_EQ(read.producers.size(), 2u);
   EXPECT_EQ(read.producers[0].service.size(), kMaxTextBytes);
   EXPECT_EQ(read.producers[0].requests[0].error_message, std::string(4095, 'm'));
   EXPECT_EQ(read.producers[0].requests[0].attributes[0].first.size(), 64u);
-  EXPECT_EQ(read.producers[0].series[0].key.path.size(), kMaxPathBytes);
-  EXPECT_EQ(read.producers[0].series[0].key.labels.size(), kMaxLabels);
+  EXPECT_EQ(read.producers[0].series[0].key->path.size(), kMaxPathBytes);
+  EXPECT_EQ(read.producers[0].series[0].key->labels.size(), kMaxLabels);
 }
 
 TEST_F(Wire, Mend_NumbersThatJsonDoesNotKnowTravelAsTheirNames) {
