@@ -16,6 +16,7 @@
 #include "aggregator/archive_writer.h"
 #include "aggregator/checkpoint.h"
 #include "aggregator/data_directory.h"
+#include "aggregator/group_limit.h"
 #include "aggregator/host_board.h"
 #include "aggregator/http_routes.h"
 #include "aggregator/http_server.h"
@@ -347,6 +348,8 @@ proto::Result<std::unique_ptr<Aggregator>> Aggregator::Start(AggregatorConfig co
     return proto::Status::Error("--memory-limit: at least " +
                                 std::to_string(MemoryPlan::kLeast >> 20) + "MiB are needed");
   }
+  const std::string near = GroupLimitWarning(config.memory_limit, GroupLimitBytes());
+  if (!near.empty()) spdlog::warn("{}", near);
   TameHeap();
   proto::Result<DataDirectory> data = DataDirectory::Open(config.data_dir);
   if (!data.ok()) return data.status();

@@ -1,7 +1,9 @@
 #include "aggregator/alerts_log.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -9,8 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "aggregator/zstd_file.h"
+
 namespace ringside::aggregator {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr size_t kMaxWaiting = 10'000;
 
@@ -43,6 +49,10 @@ void AlertsLog::Flush() {
   std::string bytes;
   for (const std::string& line : waiting_) bytes += line;
   proto::Status status = Open();
+  if (status.ok() && IsFull()) {
+    Rotate();
+    status = Open();
+  }
   if (status.ok()) status = Write(bytes);
   if (!status.ok()) {
     if (!failing_) spdlog::error("{}; tried again with every evaluation", status.message());
@@ -63,11 +73,32 @@ proto::Status AlertsLog::Open() {
   // A line that a crash cut off must not swallow the next one.
   struct stat file {};
   char last = '\n';
+  if (fstat(fd_, &file) == 0 && file.st_size == 0)
+    return SyncDirectory(fs::absolute(path_).parent_path().string());
   if (fstat(fd_, &file) == 0 && file.st_size > 0 && pread(fd_, &last, 1, file.st_size - 1) == 1 &&
       last != '\n') {
     return Write("\n");
   }
   return {};
+}
+
+bool AlertsLog::IsFull() const {
+  struct stat file {};
+  return fstat(fd_, &file) == 0 && static_cast<uint64_t>(file.st_size) >= file_bytes_;
+}
+
+// A kill in between leaves a number free. Where names cannot be changed the file grows on: a line
+// that is kept in too large a file is better than one that is not.
+void AlertsLog::Rotate() {
+  Close();
+  for (int number = kOldFiles; number > 0; --number) {
+    const std::string from = number == 1 ? path_ : path_ + "." + std::to_string(number - 1);
+    const std::string to = path_ + "." + std::to_string(number);
+    if (rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {
+      spdlog::error("{}: cannot be renamed to {}: {}", from, to, std::strerror(errno));
+      return;
+    }
+  }
 }
 
 proto::Status AlertsLog::Write(const std::string& bytes) {

@@ -35,7 +35,8 @@ std::thread StartWithoutSignals(std::function<void()> run) {
 
 class HttpServer::Impl {
  public:
-  explicit Impl(HttpRoutes routes) : routes_(std::move(routes)) {}
+  Impl(HttpRoutes routes, const HttpLimits& limits)
+      : routes_(std::move(routes)), sessions_(limits) {}
   ~Impl() { Stop(); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -106,7 +107,7 @@ class HttpServer::Impl {
   }
 
   const HttpRoutes routes_;
-  HttpSessions sessions_{HttpLimits()};  // before the context, whose end is the sessions' end
+  HttpSessions sessions_;  // before the context, whose end is the sessions' end
   boost::asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};
   boost::asio::steady_timer timer_{context_};
@@ -118,8 +119,8 @@ HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
 proto::Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address,
-                                                             HttpSources sources,
-                                                             HttpAccess access) {
+                                                             HttpSources sources, HttpAccess access,
+                                                             const HttpLimits& limits) {
   const proto::Result<proto::HostPort> parsed = proto::ParseHostPort(address);
   if (!parsed) return proto::Status::Error("http: " + parsed.message());
   const bool is_loopback = proto::IsLoopbackHost(parsed->host);
@@ -129,7 +130,7 @@ proto::Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& 
                                 "--token-file FILE");
   }
   auto impl = std::make_unique<Impl>(
-      HttpRoutes(std::move(sources), HttpGuard(std::move(access), is_loopback)));
+      HttpRoutes(std::move(sources), HttpGuard(std::move(access), is_loopback)), limits);
   if (proto::Status status = impl->Listen(address, *parsed); !status.ok()) return status;
   impl->Start();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "aggregator/http_routes.h"
+#include "aggregator/http_sessions.h"
 #include "proto/status.h"
 
 namespace ringside::aggregator {
@@ -17,7 +18,8 @@ class HttpServer {
   // points to must outlive the server.
   static proto::Result<std::unique_ptr<HttpServer>> Start(const std::string& address,
                                                           HttpSources sources,
-                                                          HttpAccess access = {});
+                                                          HttpAccess access = {},
+                                                          const HttpLimits& limits = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

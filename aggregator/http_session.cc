@@ -1,6 +1,5 @@
 #include "aggregator/http_session.h"
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,13 +13,8 @@ namespace {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-// A client gets this long for a whole header, and a whole body: drips of a byte do not extend it.
-constexpr std::chrono::seconds kReadTime{15};
-constexpr std::chrono::seconds kWriteTime{30};
 constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
-// After a refusal: what a client is still sending is thrown away for so long, since it would not
-// see the answer if the connection were torn down under its hands.
-constexpr std::chrono::seconds kLingerTime{2};
+// Of what a client is still sending after a refusal.
 constexpr size_t kMaxLingerBytes = 4 * kMaxBodyBytes;
 
 std::string_view ToView(boost::beast::string_view text) { return {text.data(), text.size()}; }
@@ -56,7 +50,7 @@ class HttpSession : public HttpSessions::Session, public std::enable_shared_from
     parser_.emplace();
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(kMaxBodyBytes);
-    stream_.expires_after(kReadTime);
+    stream_.expires_after(sessions_->limits().read_time);
     sessions_->Wait(this, 0);
     http::async_read_header(
         stream_, buffer_, *parser_,
@@ -71,7 +65,7 @@ class HttpSession : public HttpSessions::Session, public std::enable_shared_from
       return Write(*std::move(refused));
     }
     if (parser_->is_done()) return Write(routes_.Respond(View()));
-    stream_.expires_after(kReadTime);
+    stream_.expires_after(sessions_->limits().read_time);
     http::async_read(
         stream_, buffer_, *parser_,
         [self = shared_from_this()](beast::error_code result, size_t) { self->OnBody(result); });
@@ -130,7 +124,7 @@ class HttpSession : public HttpSessions::Session, public std::enable_shared_from
     response_->body() = std::move(answer.body);
     response_->keep_alive(keep_alive);
     response_->prepare_payload();
-    stream_.expires_after(kWriteTime);
+    stream_.expires_after(sessions_->limits().write_time);
     sessions_->Wait(this, response_->body().size());
     http::async_write(stream_, *response_,
                       [self = shared_from_this(), keep_alive](beast::error_code error, size_t) {
@@ -155,7 +149,7 @@ class HttpSession : public HttpSessions::Session, public std::enable_shared_from
     beast::error_code ignored;
     stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
     if (!parser_->is_done()) {
-      stream_.expires_after(kLingerTime);
+      stream_.expires_after(sessions_->limits().linger_time);
       sessions_->Wait(this, 0);
       Linger(0);
     }

@@ -5,6 +5,7 @@
 #ifndef RINGSIDE_AGGREGATOR_HTTP_SESSIONS_H_
 #define RINGSIDE_AGGREGATOR_HTTP_SESSIONS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,6 +18,13 @@ struct HttpLimits {
   size_t sessions = 256;
   size_t sessions_of_one_client = 64;
   size_t unread_bytes = size_t{64} << 20;  // of answers that clients have not taken yet
+  // A client gets this long for a whole header, and a whole body: drips of a byte do not extend it.
+  std::chrono::milliseconds read_time{15'000};
+  // And so long to take an answer.
+  std::chrono::milliseconds write_time{30'000};
+  // After a refusal: what a client is still sending is thrown away for so long, since it would not
+  // see the answer if the connection were torn down under its hands.
+  std::chrono::milliseconds linger_time{2'000};
 };
 
 class HttpSessions {
@@ -38,6 +46,7 @@ class HttpSessions {
   void Remove(Session* session);
 
   size_t size() const { return waiting_.size(); }
+  const HttpLimits& limits() const { return limits_; }
 
  private:
   struct Waiting {

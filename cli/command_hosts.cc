@@ -18,7 +18,8 @@ namespace ringside::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "ok: reports. late: its newest interval is older than 10 s. missing: not heard of for 30 s.\n"
+    "ok: reports. late: its newest interval is older than 10 s. missing: not heard of for\n"
+    "aggregator.missing_after (30 s).\n"
     "refused: what it sent last was refused, with the reason. clock: how far the host's is ahead.\n"
     "\n"
     "Examples:\n"

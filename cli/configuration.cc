@@ -10,6 +10,7 @@
 
 #include "agent/uplink_keys.h"
 #include "agent/uplinks.h"
+#include "aggregator/group_limit.h"
 #include "aggregator/keyring.h"
 #include "aggregator/rules.h"
 #include "cli/command.h"
@@ -83,6 +84,11 @@ int Configuration::Check(bool for_agent, bool for_aggregator) {
   if (const proto::Status status = Load(); !status) return Fail(status.message());
   if (const proto::Status status = CheckFiles(for_agent, for_aggregator); !status) {
     return Fail(status.message());
+  }
+  if (for_aggregator) {
+    const std::string near = aggregator::GroupLimitWarning(values_.aggregator.memory_limit_bytes,
+                                                           aggregator::GroupLimitBytes());
+    if (!near.empty()) std::fprintf(stderr, "warning: %s\n", near.c_str());
   }
   std::printf("%s: ok\n",
               flags_.config.empty() ? "no configuration file, defaults" : flags_.config.c_str());

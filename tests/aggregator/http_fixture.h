@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <nlohmann/json.hpp>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -48,6 +49,11 @@ class Client {
       if (count <= 0) return;
       sent += static_cast<size_t>(count);
     }
+  }
+  // The server has hung up, whatever of it is still to be read.
+  bool IsClosed() const {
+    pollfd item{fd_, POLLRDHUP, 0};
+    return poll(&item, 1, 0) == 1;
   }
   std::string ReadAll() const {
     std::string all;
@@ -99,8 +105,9 @@ class HttpTest : public testing::Test {
     Start();
   }
 
-  void Start(const std::string& address = "127.0.0.1:0", HttpAccess access = {kToken, {}}) {
-    auto server = HttpServer::Start(address, sources_, std::move(access));
+  void Start(const std::string& address = "127.0.0.1:0", HttpAccess access = {kToken, {}},
+             const HttpLimits& limits = {}) {
+    auto server = HttpServer::Start(address, sources_, std::move(access), limits);
     ASSERT_TRUE(server.ok()) << server.message();
     server_ = std::move(*server);
     port_ = static_cast<uint16_t>(std::stoi(server_->url().substr(server_->url().rfind(':') + 1)));
