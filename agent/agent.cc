@@ -195,7 +195,10 @@ void Agent::DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   next_early_drain_ns_ = now_monotonic_ns + PollNs();
   const bool all = now_monotonic_ns >= next_look_ns_;
   if (all) next_look_ns_ = now_monotonic_ns + kIdlePolls * PollNs();
-  is_busy_ = producers_->DrainEarly(config_.detail, all, now_monotonic_ns, now_unix_ns);
+  // What would be dropped at the close is not kept until then.
+  const bool drop = RoomOf(spool_->bytes(), config_.spool_limit_bytes).drop_detail;
+  is_busy_ = producers_->DrainEarly(drop ? DetailBudget{0, 0} : config_.detail, all,
+                                    now_monotonic_ns, now_unix_ns);
 }
 
 uint64_t Agent::PollNs() const {
@@ -282,7 +285,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   context.retire_after_ns = retire_after_ns;
   context.hidden_grace_ns =
       static_cast<uint64_t>(std::chrono::nanoseconds(config_.hidden_grace).count());
-  context.budget = config_.detail;
+  context.budget = room.drop_detail ? DetailBudget{0, 0} : config_.detail;
   context.drop_detail = room.drop_detail;
   context.processes = &processes;
 

@@ -7,8 +7,8 @@ namespace ringside::agent {
 using proto::TimingRecord;
 
 void TimingSample::Add(const TimingRecord* records, size_t count, uint32_t budget) {
+  if (budget == 0) return;
   if (seen_ == 0) budget_ = budget;
-  if (budget_ == 0) return;
   if (seen_ + count <= budget_) {
     Append(records, count);
     seen_ += count;

@@ -16,7 +16,10 @@ namespace ringside::agent {
 
 class TimingSample {
  public:
+  // With a budget of 0 nothing more is kept.
   void Add(const proto::TimingRecord* records, size_t count, uint32_t budget);
+  // Records that are held now: at most twice the budget.
+  size_t size() const { return spread_.empty() ? seen_ : spread_.size() + slowest_.size(); }
   // Those that were kept, at most the budget, in the order in which they were added. Empty
   // afterwards.
   template <typename Visit>
