@@ -297,6 +297,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   FrameBuilder frames(std::move(head));
   CommitInput input;
   deaths_.Clear();
+  observing_.Begin();
   input.interval_end_unix_ns = now_unix_ns;
   for (Producer* producer : producers_->All()) {
     const ProducerTotals before = producer->totals();
@@ -338,6 +339,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   }
   ++intervals_;
   machine_->Committed();
+  observing_.Committed();
   interval_start_unix_ns_ = now_unix_ns;
   inflight_->Committed();
   if (has_statsd) statsd_->Committed(statsd_totals);
