@@ -41,7 +41,8 @@ constexpr uint64_t kIdlePolls = 10;  // one look at the rings of the idle in so 
 
 }  // namespace
 
-Agent::Agent(AgentConfig config) : config_(std::move(config)), log_(new NoteLog) {}
+Agent::Agent(AgentConfig config)
+    : config_(std::move(config)), log_(new NoteLog), processes_(new ProcessMaps) {}
 
 Agent::~Agent() = default;
 
@@ -50,7 +51,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
   if (config.host.empty()) config.host = DefaultHost();
   if (config.state_dir.empty()) return Status::Error("agent: no state directory given");
   if (config.interval.count() <= 0) return Status::Error("agent: the interval must be above 0");
-  proto::RaiseDescriptorLimit();  // three a producer; a host may have thousands
+  proto::RaiseDescriptorLimit();  // four a producer; a host may have thousands
   std::unique_ptr<Agent> agent(new Agent(std::move(config)));
   if (Status s = agent->ServeMetrics(); !s) return s;
   Result<std::unique_ptr<DirectoryWatch>> watch = DirectoryWatch::Open(agent->config_.directory);
@@ -277,7 +278,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   }
   // The wall clock may have been set back.
   const uint64_t start = std::min(interval_start_unix_ns_, now_unix_ns - 1);
-  ProcessMaps processes;
+  processes_->BeginRound();
   CloseContext context;
   context.now_monotonic_ns = now_monotonic_ns;
   context.now_unix_ns = now_unix_ns;
@@ -287,7 +288,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
       static_cast<uint64_t>(std::chrono::nanoseconds(config_.hidden_grace).count());
   context.budget = room.drop_detail ? DetailBudget{0, 0} : config_.detail;
   context.drop_detail = room.drop_detail;
-  context.processes = &processes;
+  context.processes = processes_.get();
 
   proto::Batch head;
   head.id = {spool_->agent(), control_->identity().epoch, control_->committed_sequence() + 1};
