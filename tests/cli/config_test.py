@@ -43,6 +43,21 @@ def test_a_missing_file_and_wrong_rules_are_found(cli, config, tmp_path):
     assert result.returncode == 1 and f"{rules}:1:9" in result.stderr
 
 
+@pytest.mark.parametrize("key, value, message", [
+    ("group", "no-such-group-here", "group \"no-such-group-here\": there is none of that name"),
+    ("metrics", "0.0.0.0:7752", "0.0.0.0:7752 is not loopback"),
+    ("statsd", "10.1.2.3:8125", "only loopback is allowed"),
+    ("statsd", "8125", "expected HOST:PORT"),
+    ("directory", "/proc", "is not on tmpfs"),
+    ("directory", "/proc/nothing/here", "segment directory /proc/nothing/here: "),
+])
+def test_check_finds_what_would_stop_the_agent(cli, config, key, value, message):
+    config.write_text(f"agent: {{{key}: \"{value}\"}}\n")
+    result = cli.run("agent", "--config", config, "--check")
+    assert result.returncode == 1, result.stdout
+    assert message in result.stderr, result.stderr
+
+
 class Agent:
     """A real agent whose log is read line by line while it runs."""
 
