@@ -38,7 +38,8 @@ constexpr uint64_t kTakeOverNs = kSecondNs;
 
 }  // namespace
 
-Agent::Agent(AgentConfig config) : config_(std::move(config)), log_(new NoteLog), pace_(PollNs()) {}
+Agent::Agent(AgentConfig config)
+    : config_(std::move(config)), log_(new NoteLog), processes_(new ProcessMaps), pace_(PollNs()) {}
 
 Agent::~Agent() = default;
 
@@ -47,7 +48,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
   if (config.host.empty()) config.host = DefaultHost();
   if (config.state_dir.empty()) return Status::Error("agent: no state directory given");
   if (config.interval.count() <= 0) return Status::Error("agent: the interval must be above 0");
-  proto::RaiseDescriptorLimit();  // three a producer; a host may have thousands
+  proto::RaiseDescriptorLimit();  // four a producer; a host may have thousands
   std::unique_ptr<Agent> agent(new Agent(std::move(config)));
   if (Status s = agent->ServeMetrics(); !s) return s;
   Result<std::unique_ptr<DirectoryWatch>> watch = DirectoryWatch::Open(agent->config_.directory);
@@ -263,7 +264,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   }
   // The wall clock may have been set back.
   const uint64_t start = std::min(interval_start_unix_ns_, now_unix_ns - 1);
-  ProcessMaps processes;
+  processes_->BeginRound();
   CloseContext context;
   context.now_monotonic_ns = now_monotonic_ns;
   context.now_unix_ns = now_unix_ns;
@@ -271,9 +272,9 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   context.retire_after_ns = retire_after_ns;
   context.hidden_grace_ns =
       static_cast<uint64_t>(std::chrono::nanoseconds(config_.hidden_grace).count());
-  context.budget = config_.detail;
+  context.budget = room.drop_detail ? DetailBudget{0, 0} : config_.detail;
   context.drop_detail = room.drop_detail;
-  context.processes = &processes;
+  context.processes = processes_.get();
 
   proto::Batch head;
   head.id = {spool_->agent(), control_->identity().epoch, control_->committed_sequence() + 1};
@@ -283,6 +284,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   FrameBuilder frames(std::move(head));
   CommitInput input;
   deaths_.Clear();
+  observing_.Begin();
   input.interval_end_unix_ns = now_unix_ns;
   for (Producer* producer : producers_->All()) {
     const bool was_quarantined = producer->state() == Producer::State::kQuarantined;
@@ -324,6 +326,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   }
   ++intervals_;
   machine_->Committed();
+  observing_.Committed();
   interval_start_unix_ns_ = now_unix_ns;
   inflight_->Committed();
   if (has_statsd) statsd_->Committed(statsd_totals);

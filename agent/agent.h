@@ -1,8 +1,9 @@
 // The agent: one per host. Follows every producer of a directory, closes an interval per second,
 // commits it to the spool and sends it until it is acknowledged. docs/agent.md.
 //
-// One thread: DoWork does a round of the duty cycle and returns how much it did; the clock is
-// passed in. Run is the loop around it with the real clock.
+// One thread drains, commits and sends: DoWork does a round of the duty cycle and returns how much
+// it did; the clock is passed in. Run is the loop around it with the real clock. What may hang has
+// threads of its own: samplers, and questions about what processes map.
 #ifndef RINGSIDE_AGENT_AGENT_H_
 #define RINGSIDE_AGENT_AGENT_H_
 
@@ -35,6 +36,7 @@ class InFlightWatch;
 class MachineSamples;
 class MetricsServer;
 class NoteLog;
+class ProcessMaps;
 class ProducerSet;
 class Spool;
 struct CloseContext;
@@ -136,6 +138,7 @@ class Agent {
 
   AgentConfig config_;
   std::unique_ptr<NoteLog> log_;
+  std::unique_ptr<ProcessMaps> processes_;
   std::unique_ptr<DirectoryWatch> watch_;
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<MetricsServer> metrics_;  // null: none

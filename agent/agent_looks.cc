@@ -7,6 +7,8 @@
 #include "agent/directory_watch.h"
 #include "agent/inflight_watch.h"
 #include "agent/producer_set.h"
+#include "agent/spool.h"
+#include "agent/spool_room.h"
 #include "proto/tick_clock.h"
 
 namespace ringside::agent {
@@ -22,8 +24,10 @@ void Agent::DrainEarly(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   const LookPace::Look look = pace_.Due(inflight_->IsDue(now_monotonic_ns), now_monotonic_ns);
   if (look == LookPace::Look::kNone) return;
   const bool all = look == LookPace::Look::kAll;
-  const ProducerSet::Rings found =
-      producers_->DrainEarly(config_.detail, all, now_monotonic_ns, now_unix_ns);
+  // What would be dropped at the close is not kept until then.
+  const bool drop = RoomOf(spool_->bytes(), config_.spool_limit_bytes).drop_detail;
+  const ProducerSet::Rings found = producers_->DrainEarly(
+      drop ? DetailBudget{0, 0} : config_.detail, all, now_monotonic_ns, now_unix_ns);
   pace_.Looked(look, found.any_fills, found.any_moved, now_monotonic_ns);
 }
 

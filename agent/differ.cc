@@ -52,7 +52,7 @@ struct Change {
 
 class Walker {
  public:
-  Walker(const SlotImage& newer, const SlotImage* older, const SeriesTable& table)
+  Walker(const SlotImage& newer, const SlotImage& older, const SeriesTable& table)
       : newer_(newer), older_(older), table_(table) {}
 
   // False: nothing there. `change` may stay empty.
@@ -60,11 +60,8 @@ class Walker {
 
  private:
   uint32_t OlderUnit(uint32_t lane, uint32_t series) const {
-    if (older_ == nullptr || lane >= older_->head->lanes_used ||
-        series >= older_->head->series_count) {
-      return 0;
-    }
-    return older_->Unit(lane, series);
+    const bool is_there = lane < older_.head->lanes_used && series < older_.head->series_count;
+    return is_there ? older_.Unit(lane, series) : 0;
   }
   Status AddBlock(uint32_t series, const SeriesInfo& info, uint32_t unit, bool in_older,
                   Change* change);
@@ -91,7 +88,7 @@ class Walker {
   }
 
   const SlotImage& newer_;
-  const SlotImage* older_;  // null: since the beginning
+  const SlotImage& older_;
   const SeriesTable& table_;
   uint64_t visited_ = 0;
   uint32_t series_ = 0;
@@ -131,8 +128,8 @@ Status Walker::AddBlock(uint32_t series, const SeriesInfo& info, uint32_t unit, 
   // Taken from the pool after the pool's extent was copied: it comes with the next copy.
   if (!Covers(newer_, unit, bytes)) return Status();
   const auto& now = *At<BlockHead>(newer_, unit);
-  const bool has_before = in_older && Covers(*older_, unit, bytes);
-  const BlockHead* before = has_before ? At<BlockHead>(*older_, unit) : nullptr;
+  const bool has_before = in_older && Covers(older_, unit, bytes);
+  const BlockHead* before = has_before ? At<BlockHead>(older_, unit) : nullptr;
   if (now.series != series || now.units != units || now.sign_count != info.sign_count ||
       now.kind != static_cast<uint8_t>(info.key.kind)) {
     return Status::Error("the block of series " + std::to_string(series) + " is of another one");
@@ -202,8 +199,8 @@ Status Walker::AddPage(int scale, size_t octave, uint32_t unit, bool in_older, b
   if (!Visit(proto::PageUnits(scale))) return Status::Error("its pages overlap");
   const auto* now = At<std::atomic<uint64_t>>(newer_, unit);
   const std::atomic<uint64_t>* before = nullptr;
-  if (in_older && Covers(*older_, unit, bytes)) {
-    before = At<std::atomic<uint64_t>>(*older_, unit);
+  if (in_older && Covers(older_, unit, bytes)) {
+    before = At<std::atomic<uint64_t>>(older_, unit);
     if (std::memcmp(static_cast<const void*>(now), static_cast<const void*>(before), bytes) == 0) {
       return Status();
     }
@@ -277,11 +274,11 @@ proto::SeriesDelta Finish(const SeriesInfo& info, Change&& change, const TickMap
 
 }  // namespace
 
-Result<Difference> Differ(const SlotImage& newer, const SlotImage& older, const SeriesTable& table,
-                          const TickMapper& clock) {
-  Difference difference;
+Result<std::vector<proto::SeriesDelta>> Differ(const SlotImage& newer, const SlotImage& older,
+                                               const SeriesTable& table, const TickMapper& clock) {
+  std::vector<proto::SeriesDelta> deltas;
   uint64_t bytes = 0;
-  Walker walker(newer, &older, table);
+  Walker walker(newer, older, table);
   for (uint32_t series = 0; series < newer.head->series_count; ++series) {
     const SeriesInfo* info = nullptr;
     Change change(0);
@@ -293,23 +290,9 @@ Result<Difference> Differ(const SlotImage& newer, const SlotImage& older, const 
       return Status::Error("more than " + std::to_string(kMostBytes >> 20) +
                            " MiB of histograms changed in one interval");
     }
-    difference.recorded += change.count;
-    difference.series.push_back(Finish(*info, std::move(change), clock));
+    deltas.push_back(Finish(*info, std::move(change), clock));
   }
-  return difference;
-}
-
-Result<uint64_t> CountSamples(const SlotImage& image, const SeriesTable& table) {
-  uint64_t total = 0;
-  Walker walker(image, nullptr, table);
-  for (uint32_t series = 0; series < image.head->series_count; ++series) {
-    const SeriesInfo* info = nullptr;
-    Change change(0);
-    Result<bool> found = walker.AddSeries(series, &info, &change);
-    if (!found) return found.status();
-    total += change.count;
-  }
-  return total;
+  return deltas;
 }
 
 }  // namespace ringside::agent

@@ -17,17 +17,9 @@
 
 namespace ringside::agent {
 
-struct Difference {
-  std::vector<proto::SeriesDelta> series;
-  uint64_t recorded = 0;  // samples in all histograms
-};
-
 // newer - older, cell by cell, modulo 2^64. An `older` without lanes means: since the beginning.
-proto::Result<Difference> Differ(const SlotImage& newer, const SlotImage& older,
+proto::Result<std::vector<proto::SeriesDelta>> Differ(const SlotImage& newer, const SlotImage& older,
                                  const SeriesTable& table, const TickMapper& clock);
-
-// Samples in all histograms of `image`.
-proto::Result<uint64_t> CountSamples(const SlotImage& image, const SeriesTable& table);
 
 }  // namespace ringside::agent
 

@@ -11,6 +11,11 @@
 #include <sys/statfs.h>
 
 namespace ringside::agent {
+namespace {
+
+constexpr const char* kNoTmpfs = "is not on tmpfs (choose one below /dev/shm)";
+
+}  // namespace
 
 using proto::Result;
 using proto::Status;
@@ -42,7 +47,7 @@ Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::Open(const std::string& 
   struct statfs file_system {};
   if (fstatfs(watch->directory_.get(), &file_system) != 0) return error(std::strerror(errno));
   if (static_cast<unsigned long>(file_system.f_type) != TMPFS_MAGIC) {
-    return error("is not on tmpfs (choose one below /dev/shm)");
+    return error(kNoTmpfs);
   }
   watch->inotify_.Reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   // Without it new segments are found a rescan later.
@@ -50,6 +55,26 @@ Result<std::unique_ptr<DirectoryWatch>> DirectoryWatch::Open(const std::string& 
     inotify_add_watch(watch->inotify_.get(), path.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
   }
   return watch;
+}
+
+Status DirectoryWatch::Check(const std::string& path) {
+  const auto error = [&](const std::string& what) {
+    return Status::Error("segment directory " + path + ": " + what);
+  };
+  // One that is not there yet would be made, in the directory above.
+  std::string existing = path;
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) {
+    if (errno != ENOENT) return error(std::strerror(errno));
+    const size_t slash = path.find_last_of('/', path.find_last_not_of('/'));
+    existing = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  } else if (!S_ISDIR(info.st_mode)) {
+    return error(std::strerror(ENOTDIR));
+  }
+  struct statfs file_system {};
+  if (statfs(existing.c_str(), &file_system) != 0) return error(std::strerror(errno));
+  const bool is_tmpfs = static_cast<unsigned long>(file_system.f_type) == TMPFS_MAGIC;
+  return is_tmpfs ? Status() : error(kNoTmpfs);
 }
 
 bool DirectoryWatch::Changed() {

@@ -20,6 +20,8 @@ std::vector<std::string> ListNames(int fd, const std::string& suffix);
 class DirectoryWatch {
  public:
   // Creates the directory (0700) if it is missing; refuses one that is not on tmpfs.
+  // Whether Open would find it fit. Makes nothing.
+  static proto::Status Check(const std::string& path);
   static proto::Result<std::unique_ptr<DirectoryWatch>> Open(const std::string& path);
 
   int fd() const { return directory_.get(); }

@@ -8,10 +8,10 @@ namespace ringside::agent {
 namespace {
 
 // The process that the segment names would be visible from here, and does not map it.
-bool IsGone(const SegmentFile& segment) {
+bool IsGone(const SegmentFile& segment, ProcessMaps* processes) {
   const SegmentIdentity& identity = segment.identity();
   return identity.pid_namespace != 0 && identity.pid_namespace == OwnPidNamespace() &&
-         AskProcess(identity.pid, segment.device(), segment.inode()) == MapsAnswer::kDoesNot;
+         processes->Ask(identity.pid, segment.device(), segment.inode()) == MapsAnswer::kDoesNot;
 }
 
 }  // namespace
@@ -31,19 +31,17 @@ Liveness::Verdict Liveness::Check(const SegmentFile& segment, bool changed,
   if (changed || quiet_since_ns_ == 0) quiet_since_ns_ = now_monotonic_ns;
   const dev_t device = segment.device();
   const ino_t inode = segment.inode();
-  if (holder_pid_ != 0) {
-    switch (AskProcess(holder_pid_, device, inode)) {
-      case MapsAnswer::kMaps:
-        return Verdict::kSuspect;
-      case MapsAnswer::kDoesNot:
-        return Verdict::kDead;
-      case MapsAnswer::kUnknown:
-        break;
-    }
-  } else if (processes->IsMapped(device, inode)) {
-    return Verdict::kSuspect;
-  } else if (processes->SeesAll() || IsGone(segment)) {
-    return Verdict::kDead;
+  switch (holder_pid_ != 0 ? processes->Ask(holder_pid_, device, inode)
+                           : processes->AskAll(device, inode)) {
+    case MapsAnswer::kMaps:
+      return Verdict::kSuspect;
+    case MapsAnswer::kDoesNot:
+      return Verdict::kDead;
+    case MapsAnswer::kUnknown:
+      if (holder_pid_ == 0 && IsGone(segment, processes)) return Verdict::kDead;
+      break;
+    case MapsAnswer::kPending:
+      break;
   }
   const bool quiet = now_monotonic_ns - quiet_since_ns_ >= hidden_grace_ns;
   return quiet ? Verdict::kDead : Verdict::kSuspect;

@@ -4,7 +4,8 @@
 // descriptor and exec free it too. Dead: suspect, and the process that F_GETLK last named no longer
 // maps the file; where nobody was ever named, no process that can be seen maps it, and none can
 // hide or the one that the segment names is of our own pid namespace and does not map it. Where one
-// could hide (another pid namespace), suspect and unchanged for a long while.
+// could hide (another pid namespace), or one that is stuck does not let itself be looked at,
+// suspect and unchanged for a long while.
 // The pid in the segment proves nothing, but a lie in it harms the liar alone. A wrong verdict
 // harms little: a writer that finds its segment retired opens a new one.
 #ifndef RINGSIDE_AGENT_LIVENESS_H_

@@ -36,8 +36,20 @@ double MeasureNsPerSample() {
 void ObservingCost::Add(uint64_t pid, uint64_t samples) {
   if (pid == 0 || samples == 0) return;
   const std::string name = std::to_string(pid);
-  if (samples_.size() >= kMostProcesses && samples_.count(name) == 0) samples_.clear();
-  samples_[name] += samples;
+  if (open_.size() >= kMostProcesses && open_.count(name) == 0) return;
+  open_[name] += samples;
+}
+
+void ObservingCost::Begin() {
+  open_.clear();
+  known_.clear();
+}
+
+void ObservingCost::Committed() {
+  for (const auto& [name, samples] : open_) samples_[name] += samples;
+  for (const std::string& name : known_) samples_.erase(name);
+  if (samples_.size() > kMostProcesses) samples_.clear();  // of processes that ended
+  Begin();
 }
 
 void ObservingCost::Append(const std::vector<proto::SeriesDelta>& machine, uint64_t now_unix_ns,
@@ -54,9 +66,12 @@ void ObservingCost::Append(const std::vector<proto::SeriesDelta>& machine, uint6
     seconds[process] += std::ldexp(increase, series.delta.resolution);
   }
   for (const auto& [process, cpu] : seconds) {
-    const auto recorded = samples_.find(process.first);
-    const uint64_t samples = recorded == samples_.end() ? 0 : recorded->second;
-    if (recorded != samples_.end()) samples_.erase(recorded);
+    const auto of = [name = process.first](const Counts& counts) {
+      const auto found = counts.find(name);
+      return found == counts.end() ? 0 : found->second;
+    };
+    const uint64_t samples = of(samples_) + of(open_);
+    known_.insert(process.first);
     if (cpu <= 0) continue;  // nothing to take a part of
     const double ratio = std::min(static_cast<double>(samples) * ns_per_sample_ * 1e-9 / cpu, 1.0);
     out->push_back(GaugeSample(

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,22 @@ class ObservingCost {
 
   explicit ObservingCost(double ns_per_sample) : ns_per_sample_(ns_per_sample) {}
 
-  // Samples that a process recorded since the last call.
+  // A close begins; one that was not committed never was.
+  void Begin();
+  // Samples that a process recorded since the last commit.
   void Add(uint64_t pid, uint64_t samples);
   // For each process whose CPU time `machine` has: gauges of the agent's own producer.
   void Append(const std::vector<proto::SeriesDelta>& machine, uint64_t now_unix_ns,
               std::vector<proto::SeriesDelta>* out);
+  void Committed();
 
  private:
+  using Counts = std::map<std::string, uint64_t>;  // by pid
+
   const double ns_per_sample_;
-  std::map<std::string, uint64_t> samples_;  // by pid, since its CPU time was last known
+  Counts samples_;               // committed, since the process's CPU time was last known
+  Counts open_;                  // of the close at hand
+  std::set<std::string> known_;  // whose CPU time is known with it
 };
 
 }  // namespace ringside::agent

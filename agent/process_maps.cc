@@ -1,91 +1,177 @@
 #include "agent/process_maps.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <string>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
 
-#include <dirent.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
+
+#include "agent/maps_reader.h"
 
 namespace ringside::agent {
 namespace {
 
-// The inode number that the kernel gives the initial pid namespace (PROC_PID_INIT_INO).
-constexpr const char* kInitialPidNamespace = "pid:[4026531836]";
+using Clock = std::chrono::steady_clock;
 
-// Calls visit(device, inode) per mapped file. False, with errno, when maps cannot be read.
-template <typename Visit>
-bool ForEachMapping(const std::string& pid, Visit visit) {
-  FILE* const file = std::fopen(("/proc/" + pid + "/maps").c_str(), "re");
-  if (file == nullptr) return false;
-  char* line = nullptr;
-  size_t capacity = 0;
-  errno = 0;
-  while (getline(&line, &capacity, file) > 0) {
-    unsigned major_number = 0;
-    unsigned minor_number = 0;
-    unsigned long long inode = 0;
-    // address perms offset major:minor inode path; only the last three are of interest
-    if (std::sscanf(line, "%*s %*s %*s %x:%x %llu", &major_number, &minor_number, &inode) == 3 &&
-        inode != 0) {
-      visit(makedev(major_number, minor_number), static_cast<ino_t>(inode));
-    }
-  }
-  const int error = errno;
-  std::free(line);
-  std::fclose(file);
-  errno = error;
-  return error == 0 || error == ESRCH;
-}
+// pid 0: all processes, whatever the file.
+using Question = std::tuple<uint64_t, dev_t, ino_t>;
+constexpr uint64_t kAllProcesses = 0;
 
 }  // namespace
 
-MapsAnswer AskProcess(uint64_t pid, dev_t device, ino_t inode) {
-  bool mapped = false;
-  const bool read = ForEachMapping(std::to_string(pid), [&](dev_t dev, ino_t ino) {
-    mapped = mapped || (dev == device && ino == inode);
+struct ProcessMaps::State {
+  struct Entry {
+    uint64_t round = 0;     // that asked
+    bool is_taken = false;  // in the round at hand
+    std::optional<MapsAnswer> answer;
+    MapsOfAll all;               // of kAllProcesses
+    std::set<MappedFile> files;  // that it was asked for before it could have begun
+  };
+
+  std::chrono::milliseconds patience{0};
+  std::string proc;
+
+  std::mutex mutex;  // held to look and to swap, never while something is read
+  std::condition_variable asked;
+  std::condition_variable answered;
+  std::map<Question, Entry> entries;
+  std::deque<Question> waiting;
+  std::vector<std::thread> threads;
+  std::multiset<uint64_t> busy;  // rounds of the questions that are being answered
+  uint64_t round = 1;
+  std::optional<Clock::time_point> deadline;  // of the round's waiting
+  bool stop = false;
+
+  Entry* Pose(const Question& question, const std::shared_ptr<State>& self);
+  void Wait(std::unique_lock<std::mutex>* lock, const Entry& entry);
+};
+
+// Null: too many wait.
+ProcessMaps::State::Entry* ProcessMaps::State::Pose(const Question& question,
+                                                    const std::shared_ptr<State>& self) {
+  const auto found = entries.find(question);
+  if (found != entries.end()) return &found->second;
+  if (waiting.size() >= kMostQuestions) return nullptr;
+  waiting.push_back(question);
+  Entry& entry = entries[question];
+  entry.round = round;
+  if (threads.size() < kThreads && threads.size() < waiting.size() + busy.size()) {
+    threads.emplace_back([self] { Help(self); });
+  }
+  asked.notify_one();
+  return &entry;
+}
+
+// For what was asked in this round, unless all who could answer are stuck in earlier ones.
+void ProcessMaps::State::Wait(std::unique_lock<std::mutex>* lock, const Entry& entry) {
+  if (!deadline) deadline = Clock::now() + patience;
+  answered.wait_until(*lock, *deadline, [&] {
+    const auto stuck = std::distance(busy.begin(), busy.lower_bound(round));
+    return entry.answer || entry.round != round || stuck >= static_cast<long>(kThreads);
   });
-  if (mapped) return MapsAnswer::kMaps;
-  return read || errno == ENOENT || errno == ESRCH ? MapsAnswer::kDoesNot : MapsAnswer::kUnknown;
+}
+
+ProcessMaps::ProcessMaps(std::chrono::milliseconds patience, std::string proc)
+    : state_(std::make_shared<State>()) {
+  state_->patience = patience;
+  state_->proc = std::move(proc);
+}
+
+ProcessMaps::~ProcessMaps() {
+  std::vector<std::thread> threads;
+  bool is_busy = false;
+  {
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    state_->stop = true;
+    threads = std::move(state_->threads);
+    is_busy = !state_->busy.empty();
+  }
+  state_->asked.notify_all();
+  for (std::thread& thread : threads) {
+    if (is_busy) {
+      thread.detach();
+    } else {
+      thread.join();
+    }
+  }
+}
+
+void ProcessMaps::Help(const std::shared_ptr<State>& state) {
+  std::unique_lock<std::mutex> lock(state->mutex);
+  for (;;) {
+    state->asked.wait(lock, [&] { return state->stop || !state->waiting.empty(); });
+    if (state->stop) return;
+    const Question question = state->waiting.front();
+    state->waiting.pop_front();
+    const auto busy = state->busy.insert(state->entries[question].round);
+    lock.unlock();
+    const auto& [pid, device, inode] = question;
+    MapsAnswer answer = MapsAnswer::kUnknown;
+    MapsOfAll all;
+    if (pid == kAllProcesses) {
+      all = ReadAllMaps(state->proc);
+    } else {
+      answer = ReadMaps(state->proc, pid, {device, inode});
+    }
+    lock.lock();
+    state->busy.erase(busy);
+    State::Entry& entry = state->entries[question];
+    entry.answer = answer;
+    entry.all = std::move(all);
+    state->answered.notify_all();
+  }
+}
+
+void ProcessMaps::BeginRound() {
+  constexpr uint64_t kRoundsKept = 8;  // answers that nobody asks for any more
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  ++state_->round;
+  state_->deadline.reset();
+  for (auto it = state_->entries.begin(); it != state_->entries.end();) {
+    State::Entry& entry = it->second;
+    const bool is_old = entry.answer && entry.round + kRoundsKept < state_->round;
+    it = entry.is_taken || is_old ? state_->entries.erase(it) : std::next(it);
+  }
+}
+
+MapsAnswer ProcessMaps::Ask(uint64_t pid, dev_t device, ino_t inode) {
+  if (pid == kAllProcesses) return MapsAnswer::kDoesNot;
+  std::unique_lock<std::mutex> lock(state_->mutex);
+  State::Entry* const entry = state_->Pose({pid, device, inode}, state_);
+  if (entry == nullptr) return MapsAnswer::kPending;
+  state_->Wait(&lock, *entry);
+  if (!entry->answer) return MapsAnswer::kPending;
+  entry->is_taken = true;
+  return *entry->answer;
+}
+
+MapsAnswer ProcessMaps::AskAll(dev_t device, ino_t inode) {
+  std::unique_lock<std::mutex> lock(state_->mutex);
+  State::Entry* const entry = state_->Pose({kAllProcesses, 0, 0}, state_);
+  if (entry == nullptr) return MapsAnswer::kPending;
+  const MappedFile file(device, inode);
+  // One that is younger than the look at all processes may be mapped by one that was passed.
+  if (entry->round == state_->round) entry->files.insert(file);
+  state_->Wait(&lock, *entry);
+  if (!entry->answer || entry->files.count(file) == 0) {
+    entry->is_taken = entry->answer.has_value();
+    return MapsAnswer::kPending;
+  }
+  entry->is_taken = true;
+  if (entry->all.mapped.count(file) != 0) return MapsAnswer::kMaps;
+  return entry->all.sees_all ? MapsAnswer::kDoesNot : MapsAnswer::kUnknown;
 }
 
 uint32_t OwnPidNamespace() {
   struct stat info {};
   return stat("/proc/self/ns/pid", &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
-}
-
-void ProcessMaps::Scan() {
-  scanned_ = true;
-  char name[64] = {};
-  const ssize_t size = readlink("/proc/self/ns/pid", name, sizeof name - 1);
-  sees_all_ = size > 0 && std::strcmp(name, kInitialPidNamespace) == 0;
-  DIR* const stream = opendir("/proc");
-  if (stream == nullptr) {
-    sees_all_ = false;
-    return;
-  }
-  const std::string self = std::to_string(getpid());
-  while (const dirent* entry = readdir(stream)) {
-    const char* const pid = entry->d_name;
-    if (*pid < '0' || *pid > '9' || self == pid) continue;
-    const bool read = ForEachMapping(pid, [&](dev_t dev, ino_t ino) { mapped_.emplace(dev, ino); });
-    if (!read && errno != ENOENT && errno != ESRCH) sees_all_ = false;
-  }
-  closedir(stream);
-}
-
-bool ProcessMaps::SeesAll() {
-  if (!scanned_) Scan();
-  return sees_all_;
-}
-
-bool ProcessMaps::IsMapped(dev_t device, ino_t inode) {
-  if (!scanned_) Scan();
-  return mapped_.count({device, inode}) != 0;
 }
 
 }  // namespace ringside::agent

@@ -132,18 +132,10 @@ void ProcessSampler::SampleDetail(const Visit& visit, Seen* seen) const {
   gauge("process.memory.shared", "By", status.shared_bytes);
   gauge("process.rss.peak", "By", status.peak_bytes);
   gauge("process.open_files", "{file}", CountOpenFiles(visit.directory));
-  if (status.voluntary_switches && status.involuntary_switches) {
-    const auto voluntary = static_cast<int64_t>(*status.voluntary_switches);
-    const auto involuntary = static_cast<int64_t>(*status.involuntary_switches);
-    if (seen->has_switches) {
-      visit.Counter("process.context_switches", "{switch}", "type", "voluntary",
-                    voluntary - seen->voluntary_switches);
-      visit.Counter("process.context_switches", "{switch}", "type", "involuntary",
-                    involuntary - seen->involuntary_switches);
-    }
-    seen->has_switches = true;
-    seen->voluntary_switches = voluntary;
-    seen->involuntary_switches = involuntary;
+  if (const auto switches = seen->switches.Take(visit.directory)) {
+    visit.Counter("process.context_switches", "{switch}", "type", "voluntary", switches->voluntary);
+    visit.Counter("process.context_switches", "{switch}", "type", "involuntary",
+                  switches->involuntary);
   }
   SampleInfo(visit, status, seen);
 }

@@ -17,6 +17,7 @@
 #include "agent/process_finder.h"
 #include "agent/sampler.h"
 #include "agent/sampler_config.h"
+#include "agent/thread_switches.h"
 
 namespace ringside::agent {
 
@@ -49,9 +50,7 @@ class ProcessSampler : public Sampler {
     KeptFile stat;
     uint64_t start_ticks = 0;  // tells a reused pid
     Totals totals;
-    bool has_switches = false;
-    int64_t voluntary_switches = 0;
-    int64_t involuntary_switches = 0;
+    ThreadSwitches switches;
     uint64_t next_detail_ns = 0;
     uint64_t next_pss_ns = 0;
     std::string cgroup;

@@ -4,8 +4,7 @@
 #include <numeric>
 #include <utility>
 
-#include <malloc.h>
-
+#include "agent/cell_count.h"
 #include "agent/differ.h"
 #include "agent/fail_points.h"
 #include "agent/open_requests.h"
@@ -32,7 +31,11 @@ std::string InstanceOf(uint64_t pid, const proto::Uuid& uuid) {
   return std::to_string(pid) + "-" + proto::ToString(uuid).substr(0, 8);
 }
 
-ProducerTotals Producer::totals() const { return TotalsOf(*baseline_->valid().head); }
+ProducerTotals Producer::totals() const {
+  ProducerTotals totals = TotalsOf(*baseline_->valid().head);
+  totals.lost[static_cast<size_t>(proto::LossReason::kQuarantined)] = undelivered_;
+  return totals;
+}
 
 bool Producer::Collect(const CloseContext& context, ProducerDelta* delta) {
   if (done_) return false;
@@ -40,30 +43,10 @@ bool Producer::Collect(const CloseContext& context, ProducerDelta* delta) {
   if (state_ != State::kQuarantined) {
     const Status status = CollectChecked(context, delta, &changed);
     if (status.ok()) return changed;
-    quarantine_ = status.message();
-    state_ = State::kQuarantined;
-    baseline_->Untag();
     *delta = ProducerDelta();
-    // Nothing is read any more: what a bad one made the agent remember goes.
-    drain_.RolledBack();
-    table_ = SeriesTable();
-    lanes_.reset();
-    lanes_capacity_ = 0;
-    malloc_trim(0);
+    Quarantine(status.message());
   }
   return CollectQuarantined(context, delta);
-}
-
-// Says so once, and once more when it is gone.
-bool Producer::CollectQuarantined(const CloseContext& context, ProducerDelta* delta) {
-  verdict_ = liveness_.Check(*segment_, false, context.now_monotonic_ns, context.hidden_grace_ns,
-                             context.processes);
-  last_ = verdict_ == Liveness::Verdict::kDead;
-  if (quarantine_reported_ && !last_) return false;
-  Identify(delta);
-  delta->totals = totals();
-  delta->is_final = last_;
-  return true;
 }
 
 void Producer::Identify(ProducerDelta* delta) const {
@@ -233,16 +216,20 @@ Status Producer::Compute(const CloseContext& context, const SegmentUse& use, boo
   const TickMapper clock = ClockAt(context.now_monotonic_ns, context.now_unix_ns);
   // After the copy: a series that a copied row names was ready before.
   if (Status s = table_.Refresh(*segment_, use.series_count); !s) return s;
-  Result<Difference> difference = Differ(baseline_->idle(), baseline_->valid(), table_, clock);
-  if (!difference) return difference.status();
-  delta->series = std::move(difference->series);
+  Result<std::vector<proto::SeriesDelta>> changes =
+      Differ(baseline_->idle(), baseline_->valid(), table_, clock);
+  if (!changes) return changes.status();
+  delta->series = std::move(*changes);
+  Result<uint64_t> cells = CountSamples(baseline_->idle(), table_);
+  if (!cells) return cells.status();
   BaselineSlot& head = *baseline_->idle().head;
   const BaselineSlot& before = *baseline_->valid().head;
   head.flags = kAnnounced;
   head.holder_pid = holder();
   head.lost_baseline = before.lost_baseline;
   head.aborted_rows = before.aborted_rows;
-  head.recorded = before.recorded + difference->recorded;
+  // The cells have the word, not the sum of what was delivered: the ledger compares the two.
+  head.recorded = *cells - head.lost_baseline;
   Detail detail;
   const SlotImage& idle = baseline_->idle();
   is_busy_ = drain_.HasPending();
@@ -268,11 +255,8 @@ Status Producer::Fold(const SegmentUse& use, const TickMapper& clock, Detail* de
   Result<OpenRequests> open =
       FoldOpenRequests(*segment_, use.slots_used, table_, clock, died_unix_ns_);
   if (!open) return open.status();
-  Result<uint64_t> cells = CountSamples(baseline_->idle(), table_);
-  if (!cells) return cells.status();
   BaselineSlot& head = *baseline_->idle().head;
-  // The cells themselves have the last word, not the sum of what was delivered.
-  head.recorded = *cells - head.lost_baseline + open->samples.size();
+  head.recorded += open->samples.size();
   head.aborted_rows += open->rows.size() + open->corrupt;
   head.flags |= kFinal;
   detail->corrupt += open->corrupt;
@@ -297,8 +281,9 @@ void Producer::WriteTotals(const SegmentUse& use, const Detail& detail, bool dro
   const BaselineSlot& before = *baseline_->valid().head;
   const uint64_t rows = detail.requests.size() + detail.timings.size();
   head.detail_sent = before.detail_sent + (drop_detail ? 0 : rows);
-  head.spool_full = before.spool_full + (drop_detail ? rows : 0);
-  head.not_sampled = before.not_sampled + detail.not_sampled;
+  // Then nothing more was taken out of the rings: what was passed over is the spool's doing.
+  head.spool_full = before.spool_full + (drop_detail ? rows + detail.not_sampled : 0);
+  head.not_sampled = before.not_sampled + (drop_detail ? 0 : detail.not_sampled);
   head.corrupt = before.corrupt + detail.corrupt;
   head.lane_dropped = detail.ring_full;
   head.detail_written = detail.offered + Sum(use.dropped) + head.aborted_rows;

@@ -3,7 +3,8 @@
 //   attach -> live -> retiring -> final -> (removed)          any state -> quarantined
 //
 // Owner: the agent's thread. A producer that does what no probe does is quarantined: it alone.
-// producer_attach.cc is how it begins, producer.cc an interval, producer_commit.cc what follows.
+// producer_attach.cc is how it begins, producer.cc an interval, producer_commit.cc what follows,
+// producer_quarantine.cc the other end.
 #ifndef RINGSIDE_AGENT_PRODUCER_H_
 #define RINGSIDE_AGENT_PRODUCER_H_
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "agent/baseline_file.h"
+#include "agent/cell_count.h"
 #include "agent/death_tally.h"
 #include "agent/exit_watch.h"
 #include "agent/liveness.h"
@@ -106,6 +108,8 @@ class Producer {
   proto::Status Fold(const SegmentUse& use, const TickMapper& clock, Detail* detail,
                      proto::ProducerDelta* delta);
   void WriteTotals(const SegmentUse& use, const Detail& detail, bool drop_detail);
+  void Quarantine(const std::string& reason);
+  proto::Result<Undelivered> CountTheUndelivered();
   bool CollectQuarantined(const CloseContext& context, proto::ProducerDelta* delta);
   void Identify(proto::ProducerDelta* delta) const;
 
@@ -124,6 +128,7 @@ class Producer {
   std::string quarantine_;
   std::string postponed_;  // why the last collect could not take a copy; empty: it could
   bool quarantine_reported_ = false;
+  uint64_t undelivered_ = 0;  // samples, when it was quarantined
   bool seen_alive_ = false;
   bool in_commit_ = false;  // the idle slot is part of the commit under way
   bool last_ = false;       // that commit is its last

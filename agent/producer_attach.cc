@@ -3,7 +3,7 @@
 #include <numeric>
 #include <utility>
 
-#include "agent/differ.h"
+#include "agent/cell_count.h"
 #include "agent/fail_points.h"
 #include "agent/producer.h"
 #include "agent/snapshot.h"

@@ -22,6 +22,8 @@ using proto::TimingRecord;
 // Of one producer and interval; beyond it requests are not sampled, whatever the budget. All rings
 // of a probe with the default sizes hold half of this.
 constexpr uint64_t kMostRequestBytes = uint64_t{32} << 20;
+// The same for bare operations, in bytes of the rows that are made of them.
+constexpr uint64_t kMostTimingBytes = uint64_t{64} << 20;
 
 Status Corrupt(uint32_t lane, const char* what) {
   return Status::Error(std::string(what) + " of lane " + std::to_string(lane) + " is impossible");
@@ -176,7 +178,7 @@ void RingDrain::Committed(const LaneCursor* after, uint32_t lanes) {
 
 void RingDrain::RolledBack() {
   for (LaneState& lane : lanes_) lane.requests = 0;
-  pending_ = {early_records_, early_corrupt_, 0, {}};
+  pending_ = {early_records_, early_corrupt_, 0, 0, {}};
 }
 
 Status RingDrain::CopyRing(uint64_t base, uint64_t size, uint64_t from, uint64_t to, bool is_real) {
@@ -231,7 +233,7 @@ Status RingDrain::Timings(uint32_t lane, uint64_t head, const DetailBudget& budg
   if (count > segment_.geometry().timing_ring_records) {
     return Corrupt(lane, "the timing ring's head");
   }
-  TimingSample& sample = lanes_[lane].timings;
+  const TimingSample& sample = lanes_[lane].timings;
   // The newest: what the writer touched last is the least likely to have left its cache.
   const uint64_t wanted = sample.Wanted(count, budget.timings);
   const uint64_t weight = wanted > 0 ? count / wanted : 0;
@@ -244,13 +246,26 @@ Status RingDrain::Timings(uint32_t lane, uint64_t head, const DetailBudget& budg
     auto* const good = std::remove_if(records, records + piece, [this](const TimingRecord& record) {
       return table_.Find(record.series) == nullptr;
     });
-    sample.Add(records, static_cast<size_t>(good - records), budget.timings, weight);
+    KeepTimings(records, static_cast<size_t>(good - records), budget.timings, weight,
+                &lanes_[lane].timings);
     pending_.corrupt += piece - static_cast<uint64_t>(good - records);
     at += piece;
   }
   pending_.records += count;
   cursor->timing_records = head;
   return Status();
+}
+
+void RingDrain::KeepTimings(const TimingRecord* records, size_t count, uint32_t budget,
+                            uint64_t weight, TimingSample* sample) {
+  if (pending_.timing_bytes >= kMostTimingBytes) return;
+  const size_t before = sample->size();
+  sample->Add(records, count, budget, weight);
+  const size_t after = sample->size();
+  // As many as it grew by, whichever they are.
+  for (size_t i = before; i < after && i - before < count; ++i) {
+    pending_.timing_bytes += table_.Find(records[i - before].series)->bytes;
+  }
 }
 
 void RingDrain::AddTimings(const TickMapper& clock, Detail* detail) {
@@ -277,7 +292,7 @@ Status RingDrain::Requests(uint32_t lane, const RingHeads& heads, const DetailBu
     if (!FrameAt(copy + at, bytes - at, room, &framed)) break;
     if (framed.is_padding) continue;
     ++cursor->requests;
-    if (taken == budget.requests || pending_.request_bytes > kMostRequestBytes) continue;
+    if (taken >= budget.requests || pending_.request_bytes > kMostRequestBytes) continue;
     pending_.request_bytes += framed.bytes;
     if (Request(copy + at, framed.bytes, clock)) {
       ++taken;

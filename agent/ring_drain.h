@@ -75,6 +75,7 @@ class RingDrain {
     uint64_t records = 0;
     uint64_t corrupt = 0;
     uint64_t request_bytes = 0;  // in the rings, of those that were kept
+    uint64_t timing_bytes = 0;   // about, as rows
     std::vector<proto::RequestRow> requests;
   };
 
@@ -92,6 +93,8 @@ class RingDrain {
   proto::Status Requests(uint32_t lane, const RingHeads& heads, const DetailBudget& budget,
                          const TickMapper& clock, LaneCursor* cursor);
   bool Request(const std::byte* bytes, size_t size, const TickMapper& clock);
+  void KeepTimings(const proto::TimingRecord* records, size_t count, uint32_t budget,
+                   uint64_t weight, TimingSample* sample);
   void AddTimings(const TickMapper& clock, Detail* detail);
 
   const SegmentFile& segment_;

@@ -235,7 +235,9 @@ Result<SegmentUse> SegmentFile::ReadUse() const {
   use.pool_used = std::min(header.pool_used.load(std::memory_order_relaxed), g.pool_bytes) /
                   proto::kPoolUnitBytes * proto::kPoolUnitBytes;
   for (size_t i = 0; i < use.lost.size(); ++i) {
-    use.lost[i] = header.lost[i].load(std::memory_order_relaxed);
+    // Some reasons are the agent's: a segment that names them is not believed.
+    const bool is_theirs = proto::IsProducers(static_cast<proto::LossReason>(i));
+    use.lost[i] = is_theirs ? header.lost[i].load(std::memory_order_relaxed) : 0;
   }
   for (size_t i = 0; i < use.dropped.size(); ++i) {
     use.dropped[i] = header.dropped[i].load(std::memory_order_relaxed);

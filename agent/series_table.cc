@@ -98,10 +98,12 @@ Status SeriesTable::ReadEntry(const SegmentFile& segment, uint32_t index) {
   key.is_signed = entry.is_signed != 0;
   info->scale = entry.scale;
   info->sign_count = key.kind == Kind::kCounter ? 0 : key.is_signed ? 2 : 1;
-  bytes_ += sizeof(SeriesInfo) + key.path.size() + key.error_type.size() + key.unit.size();
+  size_t bytes = sizeof(SeriesInfo) + key.path.size() + key.error_type.size() + key.unit.size();
   for (const auto& [name, value] : key.labels) {
-    bytes_ += sizeof(key.labels[0]) + name.size() + value.size();
+    bytes += sizeof(key.labels[0]) + name.size() + value.size();
   }
+  info->bytes = static_cast<uint32_t>(bytes);
+  bytes_ += bytes;
   if (bytes_ > kMostBytes) {
     return Status::Error("its series' names take more than " + std::to_string(kMostBytes >> 20) +
                          " MiB");

@@ -17,6 +17,7 @@ struct SeriesInfo {
   proto::SeriesKey key;
   int scale = 0;
   int sign_count = 0;  // 0 counter, 1 unsigned, 2 signed: as its blocks must have it
+  uint32_t bytes = 0;  // that it takes, about, and a row with its key likewise
 };
 
 class SeriesTable {

@@ -74,16 +74,23 @@ void StatsdSocket::SetOptions() {
   setsockopt(fd_.get(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
 }
 
-Result<std::unique_ptr<StatsdSocket>> StatsdSocket::OpenUdp(const std::string& address) {
+Status StatsdSocket::CheckUdp(const std::string& address) {
   const std::string option = "--statsd " + address;
   std::string host;
   std::string port;
   if (!Split(address, &host, &port)) {
     return Status::Error(option + ": no address (expected HOST:PORT such as 127.0.0.1:8125)");
   }
-  if (!proto::IsLoopbackHost(host)) {
-    return Status::Error(option + ": StatsD is not authenticated, so only loopback is allowed");
-  }
+  if (proto::IsLoopbackHost(host)) return Status();
+  return Status::Error(option + ": StatsD is not authenticated, so only loopback is allowed");
+}
+
+Result<std::unique_ptr<StatsdSocket>> StatsdSocket::OpenUdp(const std::string& address) {
+  if (Status status = CheckUdp(address); !status) return status;
+  const std::string option = "--statsd " + address;
+  std::string host;
+  std::string port;
+  Split(address, &host, &port);
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
   addrinfo* found = nullptr;

@@ -17,6 +17,8 @@ namespace ringside::agent {
 
 class StatsdSocket {
  public:
+  // Whether OpenUdp would take it, as far as that can be said without opening it.
+  static proto::Status CheckUdp(const std::string& address);
   // "127.0.0.1:8125"; addresses beyond loopback are refused.
   static proto::Result<std::unique_ptr<StatsdSocket>> OpenUdp(const std::string& address);
   // Replaces a socket file that nobody listens at any more. Removed with this object.

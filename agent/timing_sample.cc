@@ -7,14 +7,15 @@ namespace ringside::agent {
 using proto::TimingRecord;
 
 uint64_t TimingSample::Wanted(uint64_t count, uint32_t budget) const {
+  if (budget == 0) return 0;
   const uint64_t most = seen_ == 0 ? budget : budget_;
   return seen_ + count <= kWholeBudgets * most ? count : std::min(count, most);
 }
 
 void TimingSample::Add(const TimingRecord* records, size_t count, uint32_t budget,
                        uint64_t weight) {
+  if (budget == 0) return;
   if (seen_ == 0) budget_ = budget;
-  if (budget_ == 0) return;
   if (weight == 1 && seen_ + count <= budget_) {
     Append(records, count);
     seen_ += count;

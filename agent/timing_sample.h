@@ -19,10 +19,13 @@ class TimingSample {
  public:
   static constexpr uint64_t kWholeBudgets = 64;
 
-  // How many of the next `count` records are worth reading.
+  // How many of the next `count` records are worth reading; with a budget of 0 none.
   uint64_t Wanted(uint64_t count, uint32_t budget) const;
-  // Each of the records stands for `weight` that were written.
+  // Each of the records stands for `weight` that were written. With a budget of 0 nothing more is
+  // kept.
   void Add(const proto::TimingRecord* records, size_t count, uint32_t budget, uint64_t weight = 1);
+  // Records that are held now: at most twice the budget.
+  size_t size() const { return spread_.empty() ? seen_ : spread_.size() + slowest_.size(); }
   // Those that were kept, at most the budget, in the order in which they were added. Empty
   // afterwards.
   template <typename Visit>

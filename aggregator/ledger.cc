@@ -12,6 +12,8 @@ namespace {
 constexpr uint64_t kFoldEveryNs = 10ull * 1000000000ull;
 constexpr size_t kBaseline = static_cast<size_t>(proto::LossReason::kBaseline);
 constexpr size_t kNotSampled = static_cast<size_t>(proto::DropReason::kNotSampled);
+constexpr size_t kSpool = static_cast<size_t>(proto::LossReason::kSpool);
+constexpr size_t kDetailSpool = static_cast<size_t>(proto::DropReason::kSpool);
 constexpr size_t kQuarantined = static_cast<size_t>(proto::LossReason::kQuarantined);
 
 template <size_t Count>
@@ -149,13 +151,23 @@ Ledger::Account* Ledger::AccountOf(const proto::Batch& batch, const proto::Produ
   Account account;
   account.agent = batch.id.agent;
   account.epoch = batch.id.epoch;
+  account.lowest_sequence = batch.id.sequence;
+  account.recorded_before = recorded_before;
+  account.sent_before = sent_before;
   for (auto it = producer->accounts.rbegin(); it != producer->accounts.rend(); ++it) {
     if (it->agent != account.agent || it->epoch != account.epoch) continue;
     if (batch.id.sequence < it->first_sequence) continue;
     // Of a producer whose baseline alone was lost the agent counts from 0 again, in the same epoch.
     const bool restarts = !has_before && batch.id.sequence > it->totals_sequence &&
                           (it->totals.recorded != 0 || it->totals.detail_sent != 0);
-    if (!restarts) return &*it;
+    if (!restarts) {
+      if (batch.id.sequence < it->lowest_sequence) {
+        it->lowest_sequence = batch.id.sequence;
+        it->recorded_before = recorded_before;
+        it->sent_before = sent_before;
+      }
+      return &*it;
+    }
     account.first_sequence = batch.id.sequence;
     break;
   }
@@ -171,11 +183,19 @@ Ledger::Account* Ledger::AccountOf(const proto::Batch& batch, const proto::Produ
   return &producer->accounts.back();
 }
 
-std::vector<Ledger::Life> Ledger::LivesOf(const Producer& producer) {
+std::vector<Ledger::Life> Ledger::LivesOf(const Producer& producer) const {
+  const auto gap = [](uint64_t before, uint64_t known) { return before - std::min(before, known); };
   std::vector<Life> lives;
   for (const Account& account : producer.accounts) {
     if (lives.empty() || !account.continues) lives.emplace_back();
     Life& life = lives.back();
+    const bool is_begun =
+        applied_.Contiguous(account.agent, account.epoch) + 1 >= account.lowest_sequence;
+    if (account.continues && is_begun) {
+      life.lost_in_spool += gap(account.recorded_before, life.merged + life.lost_in_spool);
+      life.detail_lost_in_spool +=
+          gap(account.sent_before, life.archived + life.detail_lost_in_spool);
+    }
     life.newest = &account;
     life.merged += account.merged;
     life.archived += account.archived;
@@ -190,12 +210,13 @@ bool Ledger::IsSettled(const Account& account) const {
 
 void Ledger::AddLife(const Life& life, LedgerRow* row) const {
   const proto::ProducerTotals& totals = life.newest->totals;
-  row->recorded += totals.recorded;
+  row->recorded += totals.recorded - life.lost_in_spool;
   row->merged += life.merged;
   row->detail_archived += life.archived;
 
-  const auto missing = static_cast<int64_t>(totals.recorded - life.merged);
-  const auto detail_missing = static_cast<int64_t>(totals.detail_sent - life.archived);
+  const auto missing = static_cast<int64_t>(totals.recorded - life.merged - life.lost_in_spool);
+  const auto detail_missing =
+      static_cast<int64_t>(totals.detail_sent - life.archived - life.detail_lost_in_spool);
   if (IsSettled(*life.newest)) {
     row->imbalance += missing;
     row->detail_imbalance += detail_missing;
@@ -210,8 +231,12 @@ LedgerRow Ledger::RowOf(const Producer& producer) const {
   const std::vector<Life> lives = LivesOf(producer);
   uint64_t recorded_in_older_lives = 0;
   uint64_t sent_in_older_lives = 0;
+  uint64_t lost_in_spool = 0;
+  uint64_t detail_lost_in_spool = 0;
   for (const Life& life : lives) {
     AddLife(life, &row);
+    lost_in_spool += life.lost_in_spool;
+    detail_lost_in_spool += life.detail_lost_in_spool;
     if (&life == &lives.back()) break;
     recorded_in_older_lives += life.newest->totals.recorded;
     sent_in_older_lives += life.newest->totals.detail_sent;
@@ -221,9 +246,11 @@ LedgerRow Ledger::RowOf(const Producer& producer) const {
   row.quarantined = std::exchange(row.lost[kQuarantined], 0);
   // An agent without a baseline cannot know what of the producer's counts was delivered before: it
   // calls all of it lost. We know.
+  row.lost[kSpool] += lost_in_spool;
   row.lost[kBaseline] -= std::min(row.lost[kBaseline], recorded_in_older_lives);
   row.recorded += Sum(row.lost) + row.quarantined;
   row.dropped = totals.dropped;
+  row.dropped[kDetailSpool] += detail_lost_in_spool;
   // The producer's own counters go on from life to life; what it wrote before is among what the new
   // one calls passed over.
   row.detail_written = totals.detail_written;

@@ -120,6 +120,10 @@ class Ledger {
     proto::ProducerTotals totals;
     uint64_t merged = 0;
     uint64_t archived = 0;
+    // What the agent had counted before the first of its batches that we have.
+    uint64_t lowest_sequence = 0;
+    uint64_t recorded_before = 0;
+    uint64_t sent_before = 0;
     // Its first counts were not those of its first batch: it goes on where the account before it
     // ended. Otherwise the agent lost its baseline and counts from 0 again.
     bool continues = false;
@@ -132,6 +136,10 @@ class Ledger {
     const Account* newest = nullptr;
     uint64_t merged = 0;
     uint64_t archived = 0;
+    // Counted in one account's epoch and unknown to those that came before: in a spool that never
+    // brought it. Should it come after all, it is merged and no longer here.
+    uint64_t lost_in_spool = 0;
+    uint64_t detail_lost_in_spool = 0;
   };
   struct Producer {
     std::string host;
@@ -158,7 +166,7 @@ class Ledger {
   Account* AccountOf(const proto::Batch& batch, const proto::ProducerDelta& delta,
                      uint64_t detail_rows, Producer* producer) const;
   void FoldWhenDue();
-  static std::vector<Life> LivesOf(const Producer& producer);
+  std::vector<Life> LivesOf(const Producer& producer) const;
   void AddLife(const Life& life, LedgerRow* row) const;
   bool IsSettled(const Account& account) const;
   LedgerRow RowOf(const Producer& producer) const;

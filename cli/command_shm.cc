@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -28,6 +29,9 @@ namespace {
 
 using agent::SegmentFile;
 using aggregator::Json;
+
+// A person waits, and would rather know.
+constexpr std::chrono::seconds kPatience{10};
 
 constexpr const char* kFooter =
     "Needs no agent and changes nothing: also for the segment that a killed worker left behind.\n"
@@ -156,7 +160,7 @@ int ListSegments(const ShmOptions& options) {
   bool complete = true;
   const proto::Result<std::vector<Found>> found = OpenAll(options.directory, &complete);
   if (!found) return Fail(found.message());
-  agent::ProcessMaps processes;
+  agent::ProcessMaps processes(kPatience);
   Json summaries = Json::array();
   for (const Found& one : *found) {
     summaries.push_back(SummarizeSegment(*one.file, one.path, &processes));
@@ -178,7 +182,7 @@ int ShowSegments(const ShmOptions& options) {
   const proto::Result<std::vector<Found>> found =
       is_pid ? OpenOf(pid, options.directory) : OpenFile(options.what);
   if (!found) return Fail(found.message());
-  agent::ProcessMaps processes;
+  agent::ProcessMaps processes(kPatience);
   Json reports = Json::array();
   for (const Found& one : *found) {
     reports.push_back(ReportSegment(*one.file, one.path, options.records, &processes));

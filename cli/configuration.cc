@@ -8,6 +8,10 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
+#include "agent/directory_watch.h"
+#include "agent/metrics_server.h"
+#include "agent/owner_rule.h"
+#include "agent/statsd_socket.h"
 #include "agent/uplink_keys.h"
 #include "agent/uplinks.h"
 #include "aggregator/group_limit.h"
@@ -73,6 +77,16 @@ proto::Status Configuration::CheckFiles(bool for_agent, bool for_aggregator) con
     if (!keyring) return keyring.status();
   }
   if (!for_agent) return {};
+  if (const auto owners = agent::MakeOwnerRule(agent.group); !owners) return owners.status();
+  if (!agent.metrics.empty() && agent.metrics != "off") {
+    if (auto status = agent::MetricsServer::Check(agent.metrics); !status) return status;
+  }
+  if (!agent.statsd.empty()) {
+    if (auto status = agent::StatsdSocket::CheckUdp(agent.statsd); !status) return status;
+  }
+  if (!agent.directory.empty()) {
+    if (auto status = agent::DirectoryWatch::Check(agent.directory); !status) return status;
+  }
   for (const std::string& endpoint : agent::SplitEndpoints(agent.aggregator)) {
     const auto keys = agent::ReadUplinkKeys({agent.key, agent.aggregator_key}, endpoint);
     if (!keys) return keys.status();

@@ -145,7 +145,7 @@ void Limits(Findings* findings) {
   const bool unlimited = files.rlim_max == RLIM_INFINITY;
   const std::string text = unlimited ? "any number of" : std::to_string(files.rlim_max);
   Finding finding{"open files", State::kOk,
-                  text + " open files are allowed; an agent needs 2 per worker", ""};
+                  text + " open files are allowed; an agent needs 4 per worker", ""};
   if (!unlimited && files.rlim_max < kFewFiles) {
     finding.state = State::kWrong;
     finding.mend = "raise the hard limit (ulimit -Hn, LimitNOFILE=) to " +

@@ -90,7 +90,7 @@ Finding Workers(const std::string& directory) {
   size_t gone = 0;
   size_t refused = 0;
   std::string reason;
-  agent::ProcessMaps processes;
+  agent::ProcessMaps processes(std::chrono::seconds(10));
   for (const std::string& name : agent::ListDirectory(directory, kMostSegments)) {
     if (!name.ends_with(proto::kSegmentSuffix)) continue;
     agent::SegmentFile::OpenError error;

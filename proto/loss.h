@@ -19,9 +19,10 @@ enum class LossReason : uint8_t {
   kNegative = 2,     // negative value of a series that did not declare them
   kNoLane = 3,       // the lane or its block could not be grown and no shared lane took it
   kBaseline = 4,     // a known segment had no baseline: what it held before is not counted again
-  kQuarantined = 5,  // the agent refused the producer's segment
+  kQuarantined = 5,  // in cells that could be read when the agent refused the producer's segment
+  kSpool = 6,        // in a spool that was lost or cut before it was sent: the ledger finds it
 };
-inline constexpr size_t kLossReasonCount = 6;
+inline constexpr size_t kLossReasonCount = 7;
 
 // Raw detail that is not archived; its statistics are.
 enum class DropReason : uint8_t {
@@ -31,18 +32,19 @@ enum class DropReason : uint8_t {
   kNotSampled = 3,  // beyond the agent's budget of raw detail
   kSpoolFull = 4,   // the agent's spool reached its limit
   kCorrupt = 5,     // the record did not pass validation
+  kSpool = 6,       // in a spool that was lost or cut before it was sent
 };
-inline constexpr size_t kDropReasonCount = 6;
+inline constexpr size_t kDropReasonCount = 7;
 
 inline constexpr std::array<const char*, kLossReasonCount> kLossReasonNames = {
-    "no_segment", "not_finite", "negative", "no_lane", "baseline", "quarantined"};
+    "no_segment", "not_finite", "negative", "no_lane", "baseline", "quarantined", "spool"};
 inline constexpr std::array<const char*, kDropReasonCount> kDropReasonNames = {
-    "ring_full", "no_slot", "too_large", "not_sampled", "spool_full", "corrupt"};
+    "ring_full", "no_slot", "too_large", "not_sampled", "spool_full", "corrupt", "spool"};
 
 static_assert(kLossReasonNames[kLossReasonCount - 1] != nullptr);
-static_assert(static_cast<size_t>(LossReason::kQuarantined) + 1 == kLossReasonCount);
+static_assert(static_cast<size_t>(LossReason::kSpool) + 1 == kLossReasonCount);
 static_assert(kDropReasonNames[kDropReasonCount - 1] != nullptr);
-static_assert(static_cast<size_t>(DropReason::kCorrupt) + 1 == kDropReasonCount);
+static_assert(static_cast<size_t>(DropReason::kSpool) + 1 == kDropReasonCount);
 
 inline const char* ToString(LossReason reason) {
   return kLossReasonNames[static_cast<size_t>(reason)];
@@ -50,6 +52,9 @@ inline const char* ToString(LossReason reason) {
 inline const char* ToString(DropReason reason) {
   return kDropReasonNames[static_cast<size_t>(reason)];
 }
+
+// Producers count these themselves, in their segments; the others are their agent's to say.
+inline constexpr bool IsProducers(LossReason reason) { return reason <= LossReason::kNoLane; }
 
 using LossCounts = std::array<uint64_t, kLossReasonCount>;
 using DropCounts = std::array<uint64_t, kDropReasonCount>;

@@ -103,10 +103,13 @@ class BatchPacker {
     rows_->pack_uint64(delta.last_unix_ns);
   }
 
+  // Reasons that came after the first six are left out while they are 0, as in older minors.
   template <typename Counts>
   void PackCounts(const Counts& counts) {
-    rows_->pack_array(static_cast<uint32_t>(counts.size()));
-    for (uint64_t count : counts) rows_->pack_uint64(count);
+    size_t size = counts.size();
+    while (size > 6 && counts[size - 1] == 0) --size;
+    rows_->pack_array(static_cast<uint32_t>(size));
+    for (size_t i = 0; i < size; ++i) rows_->pack_uint64(counts[i]);
   }
 
   void PackAttribute(const std::string& value) { PackText(value, rows_.packer()); }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -148,13 +149,14 @@ void CrashTest::ExpectExact() {
   std::map<uint64_t, std::set<uint64_t>> sequences;
   std::map<proto::Uuid, proto::ProducerTotals> totals;
   std::map<proto::Uuid, uint64_t> counts;
+  std::map<proto::Uuid, uint64_t> rows;
   for (const proto::Batch& batch : collector_.Batches()) {
     sequences[batch.id.epoch].insert(batch.id.sequence);
     for (const auto& producer : batch.producers) {
       if (producer.is_agent) continue;
       EXPECT_TRUE(producer.quarantine.empty()) << producer.quarantine;
-      totals[producer.uuid].recorded =
-          std::max(totals[producer.uuid].recorded, producer.totals.recorded);
+      if (producer.is_final) totals[producer.uuid] = producer.totals;
+      rows[producer.uuid] += producer.requests.size() + producer.timings.size();
       for (const auto& series : producer.series) counts[producer.uuid] += series.delta.Count();
     }
   }
@@ -162,8 +164,14 @@ void CrashTest::ExpectExact() {
     EXPECT_EQ(*seen.begin(), 1u);
     EXPECT_EQ(*seen.rbegin(), seen.size()) << "no gap";
   }
+  // All of them have ended: nothing is in their rings any more.
+  EXPECT_EQ(totals.size(), counts.size());
   for (const auto& [uuid, total] : totals) {
     EXPECT_EQ(total.recorded, counts[uuid]) << "the ledger balances";
+    EXPECT_EQ(total.detail_sent, rows[uuid]);
+    const uint64_t dropped =
+        std::accumulate(total.dropped.begin(), total.dropped.end(), uint64_t{0});
+    EXPECT_EQ(total.detail_written, total.detail_sent + dropped) << "so does that of the detail";
   }
 }
 

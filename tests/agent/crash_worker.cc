@@ -1,5 +1,6 @@
 // A worker with the real probe: records MILLISECONDS long, writes what it recorded to ORACLE, then
-// exits ("exit"), or opens a request and waits to be killed ("hang").
+// exits ("exit"), or opens a request and waits to be killed ("hang"). "told": records until
+// SIGTERM, then exits.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <cstring>
 #include <thread>
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <ringside/probe.h>
@@ -31,12 +33,19 @@ void Write(const char* path, const Oracle& oracle) {
   std::fclose(file);
 }
 
+// It stays blocked, as the test left it.
+bool WasTold() {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
   const ringside::Operation decode{"decode"};
   Oracle oracle;
+  const bool is_told = std::strcmp(argv[3], "told") == 0;
   const auto end = std::chrono::steady_clock::now() +
                    std::chrono::milliseconds(std::strtol(argv[1], nullptr, 10));
   uint64_t state = static_cast<uint64_t>(getpid());
@@ -52,8 +61,8 @@ int main(int argc, char** argv) {
       oracle.max = std::max(oracle.max, value);
     }
     std::this_thread::sleep_for(std::chrono::microseconds(500));
-  } while (std::chrono::steady_clock::now() < end);
-  if (std::strcmp(argv[3], "exit") == 0) {
+  } while (is_told ? !WasTold() : std::chrono::steady_clock::now() < end);
+  if (std::strcmp(argv[3], "hang") != 0) {
     Write(argv[2], oracle);
     return 0;
   }

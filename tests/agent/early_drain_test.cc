@@ -1,6 +1,7 @@
 // Rings that would fill up before the close are drained ahead of it; what was taken early is
 // committed with the interval, or counted.
 #include <csignal>
+#include <limits>
 #include <numeric>
 
 #include <sys/resource.h>
@@ -217,6 +218,24 @@ TEST_F(EarlyDrainTest, Malicious_ATailThatTheProducerMovedChangesNothingOfOurCur
   StartAgent(WithTimings(1000));
   CloseInterval();
   EXPECT_EQ(Timings().size(), 4u);
+  ExpectBalanced();
+}
+
+// A full spool: what would be dropped at the close is not kept until then.
+TEST_F(EarlyDrainTest, Full_NothingIsTakenOutOfTheRings) {
+  AgentConfig config = WithTimings(std::numeric_limits<uint32_t>::max());
+  config.spool_limit_bytes = 8192;
+  StartAgent(config);
+  while (agent_->counters().spool_bytes < 6144) CloseInterval();
+  for (int i = 0; i < 20; ++i) {
+    Push(12);
+    Poll();
+  }
+  EXPECT_EQ(Dropped(DropReason::kRingFull), 0u);
+  CloseIntervals(8);
+  EXPECT_TRUE(Timings().empty());
+  EXPECT_EQ(Dropped(DropReason::kSpoolFull), 240u);
+  EXPECT_EQ(Dropped(DropReason::kNotSampled), 0u);
   ExpectBalanced();
 }
 

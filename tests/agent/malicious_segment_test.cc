@@ -218,6 +218,39 @@ TEST_F(MaliciousSegmentTest, Malicious_CountsBeyondTheCapacityAreClamped) {
   EXPECT_EQ(Delivered("bad").Count(), 2u);
 }
 
+TEST_F(MaliciousSegmentTest, Malicious_WhatItHadNotDeliveredIsSaid) {
+  const auto refuse = [&] {
+    bad_.Record(0, bad_series_, 100);
+    bad_.lane(0)->timing_head.store(1000);
+  };
+  EXPECT_THAT(ReasonAfter(refuse), HasSubstr("; 1 samples are not delivered"));
+  const proto::ProducerTotals totals = Last(bad_.uuid()).totals;
+  EXPECT_EQ(totals.lost[static_cast<size_t>(proto::LossReason::kQuarantined)], 1u);
+  EXPECT_EQ(totals.recorded, 1u);
+}
+
+TEST_F(MaliciousSegmentTest, Malicious_BlocksThatCannotBeReadAreNotGuessed) {
+  const auto refuse = [&] {
+    const uint32_t other = bad_.AddDuration("other");
+    for (int i = 0; i < 2; ++i) bad_.Record(0, other, 100);
+    bad_.Cell(0, bad_series_, 1)->store(0);
+  };
+  EXPECT_THAT(ReasonAfter(refuse), HasSubstr("backwards; at least 2 samples are not delivered"));
+}
+
+TEST_F(MaliciousSegmentTest, Malicious_AnAbsurdGrowthIsNotBelieved) {
+  const auto refuse = [&] {
+    bad_.Cell(0, bad_series_, 1)->store(uint64_t{1} << 60);
+    bad_.lane(0)->timing_head.store(1000);
+  };
+  EXPECT_THAT(ReasonAfter(refuse), HasSubstr("; at least 0 samples are not delivered"));
+}
+
+TEST_F(MaliciousSegmentTest, Malicious_OfATruncatedFileNothingIsKnown) {
+  EXPECT_THAT(ReasonAfter([&] { ASSERT_EQ(ftruncate(bad_.fd(), 8192), 0); }),
+              HasSubstr("; what it had not delivered cannot be counted"));
+}
+
 TEST_F(MaliciousSegmentTest, Malicious_AQuarantinedProducersFilesGoWithIt) {
   EXPECT_THAT(ReasonAfter([&] { bad_.header()->pool_used.store(0); }), HasSubstr("backwards"));
   bad_.Die();

@@ -266,9 +266,28 @@ TEST(ObservingCost, Ratio_IsSamplesTimesCostOfTheCpuTime) {
   EXPECT_EQ(out[0].key->path, "process.observing.ratio");
   EXPECT_EQ(out[0].key->labels, (proto::LabelList{{"pid", "7"}, {"service", "ocr"}}));
   EXPECT_NEAR(std::ldexp(static_cast<double>(out[0].delta.last), kFineResolution), 0.05, 1e-5);
+  cost.Committed();
   out.clear();
   cost.Append(machine, 9, &out);
   EXPECT_EQ(out[0].delta.last, 0) << "the samples were of that time, not of this";
+}
+
+TEST(ObservingCost, Ratio_OfACloseThatFailedIsNotCountedTwice) {
+  ObservingCost cost(100);
+  const std::vector<proto::SeriesDelta> machine = {CounterSample(
+      "process.cpu.time", "s", {{"pid", "7"}, {"service", "asr"}}, 1000000, kFineResolution)};
+  std::vector<proto::SeriesDelta> failed;
+  cost.Begin();
+  cost.Add(7, 1000);
+  cost.Append(machine, 1, &failed);
+  std::vector<proto::SeriesDelta> again;
+  cost.Begin();
+  cost.Add(7, 1000);  // what was not committed comes again
+  cost.Append(machine, 1, &again);
+  cost.Committed();
+  ASSERT_EQ(failed.size(), 1u);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(failed[0].delta.last, again[0].delta.last);
 }
 
 TEST(ObservingCost, Measured_IsPositive) { EXPECT_GT(MeasureNsPerSample(), 0); }

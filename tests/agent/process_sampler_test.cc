@@ -1,7 +1,10 @@
 // Samples of producers' processes and of the control groups they live in.
 #include "agent/process_sampler.h"
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,8 +33,13 @@ class ProcessSamplerTest : public SamplerTest {
     Write("proc/80/stat", "80 (a (b) c) S 1 1 1 0 -1 0 " + n(minor) + "0 " + n(major) + "0 " +
                               n(user) + n(system) + "0 0 20 0 9 0 " + n(start) + "1000 42 0 0\n");
   }
+  // Of the main thread, too: the process's file and that one are the same.
   void WriteStatus(uint64_t voluntary, const std::string& more = "") const {
-    Write("proc/80/status",
+    WriteStatus("proc/80/status", voluntary, more);
+    WriteStatus("proc/80/task/80/status", voluntary, more);
+  }
+  void WriteStatus(const std::string& file, uint64_t voluntary, const std::string& more) const {
+    Write(file,
           "Name:\ta\nUid:\t0\t0\t0\t0\nVmHWM:\t  900 kB\nRssAnon:\t  100 kB\nRssFile:\t 5 kB\n"
           "RssShmem:\t   64 kB\n" +
               more + "voluntary_ctxt_switches:\t" + std::to_string(voluntary) +
@@ -97,6 +105,51 @@ TEST_F(ProcessSamplerTest, Detail_EveryTenSeconds) {
   EXPECT_THAT(later, Contains(Key("process.memory.private/80/ocr")));
   EXPECT_DOUBLE_EQ(Real(later["process.context_switches/80/ocr/voluntary"]), 5);
   EXPECT_THAT(later, Not(Contains(Key("process.context_switches/80/ocr/involuntary"))));
+}
+
+TEST_F(ProcessSamplerTest, Switches_AreThoseOfAllThreads) {
+  WriteStat(0, 0, 5);
+  WriteStatus(10);
+  WriteStatus("proc/80/task/81/status", 100, "");
+  Sample(&sampler_);
+  WriteStatus(11);
+  Remove("proc/80/task/81");
+  WriteStatus("proc/80/task/82/status", 40, "");
+  const auto later = Sample(&sampler_, 10);
+  EXPECT_DOUBLE_EQ(Real(later.at("process.context_switches/80/ocr/voluntary")), 41)
+      << "a new thread's are all news, one that ended takes nothing away";
+}
+
+TEST_F(ProcessSamplerTest, Switches_OfTooManyThreadsAreLeftOut) {
+  WriteStat(0, 0, 5);
+  WriteStatus(10);
+  for (int i = 0; i < 300; ++i) {
+    WriteStatus("proc/80/task/" + std::to_string(1000 + i) + "/status", 1, "");
+  }
+  Sample(&sampler_);
+  EXPECT_THAT(Sample(&sampler_, 10), Not(Contains(Key(StartsWith("process.context_switches")))));
+}
+
+TEST_F(ProcessSamplerTest, Switches_OfARealProcessWithThreads) {
+  ThreadSwitches switches;
+  EXPECT_FALSE(switches.Take("/proc/self"));
+  constexpr int kSleeps = 50;
+  std::atomic<int> done{0};
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < kSleeps; ++k) std::this_thread::sleep_for(std::chrono::microseconds(100));
+      ++done;
+      while (!stop) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    });
+  }
+  while (done < 3) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto counts = switches.Take("/proc/self");
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_TRUE(counts.has_value());
+  EXPECT_GE(counts->voluntary, 3 * kSleeps) << "each sleep is one, in whichever thread";
 }
 
 TEST_F(ProcessSamplerTest, Detail_WhatMayNotBeSeenIsLeftOut) {

@@ -100,6 +100,7 @@ void SegmentFold::Collect(const std::string& directory, const std::string& name,
   context.now_unix_ns = proto::UnixNs();
   context.interval_start_unix_ns = context.now_unix_ns - kSecond;
   context.budget.timings = 1 << 20;
+  processes_.BeginRound();
   context.processes = &processes_;
   proto::ProducerDelta delta;
   if (!(*producer)->Collect(context, &delta)) return;

@@ -64,6 +64,21 @@ def test_the_pages_examples_are_good(cli, config, tmp_path, example):
         assert (result.returncode, result.stdout) == (0, f"{config}: ok\n"), result.stderr
 
 
+@pytest.mark.parametrize("key, value, message", [
+    ("group", "no-such-group-here", "group \"no-such-group-here\": there is none of that name"),
+    ("metrics", "0.0.0.0:7752", "0.0.0.0:7752 is not loopback"),
+    ("statsd", "10.1.2.3:8125", "only loopback is allowed"),
+    ("statsd", "8125", "expected HOST:PORT"),
+    ("directory", "/proc", "is not on tmpfs"),
+    ("directory", "/proc/nothing/here", "segment directory /proc/nothing/here: "),
+])
+def test_check_finds_what_would_stop_the_agent(cli, config, key, value, message):
+    config.write_text(f"agent: {{{key}: \"{value}\"}}\n")
+    result = cli.run("agent", "--config", config, "--check")
+    assert result.returncode == 1, result.stdout
+    assert message in result.stderr, result.stderr
+
+
 class Agent:
     """A real agent whose log is read line by line while it runs."""
 

@@ -55,6 +55,7 @@ class SegmentReportTest : public testing::Test {
     return file;
   }
   Json Report(const SegmentFile& file) {
+    processes_.BeginRound();
     Json report = ReportSegment(file, segment_.path(), 20, &processes_);
     // Text and JSON must stand whatever is in the report.
     EXPECT_FALSE(ShmText(report, 80).empty());

@@ -71,6 +71,7 @@ void CloseInterval(agent::Producer* producer, uint64_t position, agent::ProcessM
   context.now_unix_ns = kNow + position * kSecond;
   context.interval_start_unix_ns = context.now_unix_ns - kSecond;
   context.retire_after_ns = 2 * kSecond;  // nobody holds its lock: it is found dead at once
+  processes->BeginRound();
   context.processes = processes;
   const uint64_t before = producer->totals().recorded;
   proto::ProducerDelta delta;

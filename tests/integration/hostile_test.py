@@ -26,6 +26,8 @@ AFTER_IT_WAS_MET = {
     "lengths": "claims",
     "loop": "",
     "flood": None,
+    "spread": None,
+    "wide": "64 MiB of histograms",
     "names": "",
     "fifo": None,
     "symlink": None,
@@ -38,6 +40,10 @@ BEFORE_IT_IS_MET = {
     "pid": "holds its lock",
     "lengths": "claims",
 }
+
+
+MODES = len(AFTER_IT_WAS_MET) + len(BEFORE_IT_IS_MET)
+assert MODES == 19, "docs/agent.md says how many"
 
 
 class Hostile:
@@ -85,6 +91,34 @@ def quarantine_reason(stack, hostile):
     return ""
 
 
+def row_of(stack, hostile):
+    uuid = hostile.segment.removesuffix(".seg")
+    return next(row for row in stack.ledger()["producers"] if row["producer"] == uuid)
+
+
+def assert_adds_up(row):
+    """recorded = merged + in flight + quarantined + lost."""
+    assert row["balanced"], row
+    assert row["recorded"] == row["merged"] + row["in_flight"] + row["quarantined"] + sum(row["lost"].values()), row
+
+
+def assert_flooder_is_whole(stack):
+    """10,000 label values: what has no series of its own is in the overflow series, and nothing is missing."""
+    wait_until(lambda: stack.merged("flood")[0] == 10000, 20, lambda: stack.merged("flood"))
+    rows = stack.query("flood", "--by", "overflow", "--stat", "count", "--last", "24h")
+    counts = {row["labels"]["overflow"]: row["count"] for row in rows}
+    assert set(counts) == {"", "true"}, counts
+    assert counts["true"] > counts[""] > 0, counts
+
+
+def assert_the_undelivered_are_counted(stack, hostile):
+    """Its cells were valid: what was not delivered when it was refused is a term of the ledger."""
+    row = wait_until(lambda: row_of(stack, hostile), 20, stack.ledger)
+    assert_adds_up(row)
+    assert row["quarantined"] > 1900, row
+    assert f"{row['quarantined']} samples are not delivered" in row["quarantine"], row
+
+
 def test_hostile_workers_harm_only_themselves():
     with Stack() as stack:
         stack.start_aggregator()
@@ -117,6 +151,10 @@ def test_hostile_workers_harm_only_themselves():
             assert reason in told, (hostile.service, told)
             assert told in host.agent.output(), (hostile.service, told)
             assert hostile.segment.removesuffix(".seg") in host.agent.output(), hostile.service
+        assert_the_undelivered_are_counted(stack, after["wide"])
+        assert_adds_up(row_of(stack, after["flood"]))
+        assert_flooder_is_whole(stack)
+        wait_until(lambda: stack.merged("spread")[0] == 2 * 1900, 20, lambda: stack.merged("spread"))
         text = stack.run("ledger", "--server", f"http://{stack.http}").stdout
         assert "quarantined: " in text and "holds its lock" in text, text
         for hostile in [*before.values(), *after.values()]:

@@ -137,6 +137,17 @@ void SpreadValues() {
   }
 }
 
+// The same with values of both signs: more than the agent remembers of one producer.
+void WidenValues() {
+  for (int i = 0; i < 1900; ++i) {
+    const ringside::Value value{"wide", "By", ringside::Labels{{"i", std::to_string(i)}},
+                                ringside::ValueOptions().Signed()};
+    for (const int64_t number : {int64_t{1}, int64_t{1} << 62, int64_t{-1}, -(int64_t{1} << 62)}) {
+      value.Record(number);
+    }
+  }
+}
+
 // What the probe cut, the file claims to be whole, before the agent can have read it.
 void LongNames(const Segment& segment) {
   for (int i = 0; i < 50; ++i) {
@@ -174,6 +185,7 @@ const std::map<std::string, Mode>& Modes() {
       {"loop", LoopSeries},
       {"flood", [](const Segment&) { FloodLabels(); }},
       {"spread", [](const Segment&) { SpreadValues(); }},
+      {"wide", [](const Segment&) { WidenValues(); }},
       {"names", LongNames},
       {"pid", [](const Segment& s) { s.header()->pid = 1; }},
   };
