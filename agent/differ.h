@@ -18,8 +18,10 @@
 namespace ringside::agent {
 
 // newer - older, cell by cell, modulo 2^64. An `older` without lanes means: since the beginning.
-proto::Result<std::vector<proto::SeriesDelta>> Differ(const SlotImage& newer, const SlotImage& older,
-                                 const SeriesTable& table, const TickMapper& clock);
+proto::Result<std::vector<proto::SeriesDelta>> Differ(const SlotImage& newer,
+                                                      const SlotImage& older,
+                                                      const SeriesTable& table,
+                                                      const TickMapper& clock);
 
 }  // namespace ringside::agent
 

@@ -1,8 +1,8 @@
 // `ringside shm`: what the workers' segments hold, read without an agent, also after a crash.
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>

@@ -88,7 +88,7 @@ class OperationCostTest : public AgentTest {
     for (const proto::SeriesDelta& one : series) {
       const proto::Distribution& d = one.delta;
       const double integer = one.key->kind == proto::Kind::kCounter ? static_cast<double>(d.sum)
-                                                                   : static_cast<double>(d.last);
+                                                                    : static_cast<double>(d.last);
       costs[one.key->path + " " + one.key->labels[0].second] = integer * proto::RealFactor(one.key);
     }
     return costs;

@@ -1,11 +1,11 @@
 // A start from a checkpoint knows what a start from the archive knows; and a checkpoint that is not
 // of this archive's end, or not whole, is not believed.
-#include "aggregator/archive_listing.h"
 #include "aggregator/checkpoint.h"
 
 #include <fstream>
 #include <sstream>
 
+#include "aggregator/archive_listing.h"
 #include "tests/aggregator/aggregator_fixture.h"
 
 namespace ringside::aggregator {
