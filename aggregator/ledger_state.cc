@@ -57,6 +57,9 @@ void Ledger::Account::Save(StateWriter* out) const {
   out->Number(merged);
   out->Number(archived);
   out->Number(continues ? 1 : 0);
+  out->Number(lowest_sequence);
+  out->Number(recorded_before);
+  out->Number(sent_before);
 }
 
 void Ledger::Account::Load(StateReader* in) {
@@ -68,6 +71,9 @@ void Ledger::Account::Load(StateReader* in) {
   merged = in->Number();
   archived = in->Number();
   continues = in->Number() != 0;
+  lowest_sequence = in->Number();
+  recorded_before = in->Number();
+  sent_before = in->Number();
 }
 
 void Ledger::Producer::Save(StateWriter* out) const {

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
+#include "aggregator/state_file.h"
 #include "tests/aggregator/batch_builder.h"
 #include "tests/aggregator/random_batch.h"
 
@@ -231,6 +233,41 @@ TEST_F(LedgerTest, Quarantined_IsATermOfItsOwn) {
   EXPECT_EQ(total.recorded, SamplesOf(batch) + 42);
   ExpectAddsUp(total);
   EXPECT_EQ(ledger_.ToJson()["producers"][0]["quarantine"], "damaged header");
+}
+
+// With an epoch that lost its spool, so that no part of an account is 0.
+TEST_F(LedgerTest, State_IsReadAsItWasAndGoesOnAlike) {
+  Apply(3);
+  agent_.Next();
+  agent_.Next();
+  const auto next = [this] {
+    proto::Batch batch = agent_.Next();
+    batch.id.epoch ^= 1;
+    batch.id.sequence -= 5;
+    return batch;
+  };
+  for (int i = 0; i < 4; ++i) ledger_.Apply(next());
+  ASSERT_GT(ledger_.Total().lost[static_cast<size_t>(proto::LossReason::kSpool)], 0u);
+
+  std::string path = testing::TempDir() + "ringside-ledger-XXXXXX";
+  close(mkstemp(path.data()));
+  auto out = StateWriter::Create(path);
+  ASSERT_TRUE(out.ok()) << out.message();
+  ledger_.Save(&*out);
+  ASSERT_TRUE(out->Publish().ok());
+  auto in = StateReader::Open(path);
+  ASSERT_TRUE(in.ok()) << in.message();
+  unlink(path.c_str());
+  Ledger read;
+  read.Load(&*in);
+  EXPECT_TRUE(in->ok());
+  EXPECT_EQ(read.ToJson(), ledger_.ToJson());
+  for (int i = 0; i < 3; ++i) {
+    const proto::Batch batch = next();
+    ledger_.Apply(batch);
+    read.Apply(batch);
+    EXPECT_EQ(read.ToJson(), ledger_.ToJson());
+  }
 }
 
 }  // namespace
