@@ -4,7 +4,9 @@
 #include <array>
 #include <map>
 #include <utility>
+#include <vector>
 
+#include "agent/cell_count.h"
 #include "agent/differ.h"
 #include "proto/distribution.h"
 #include "proto/series.h"
@@ -18,12 +20,13 @@ using proto::Kind;
 using proto::SeriesKey;
 
 // Duplicates are legal in a segment: by key they are one.
-std::map<SeriesKey, Distribution> MergedByKey(agent::Difference difference, bool has_all_extremes) {
+std::map<SeriesKey, Distribution> MergedByKey(std::vector<proto::SeriesDelta> all,
+                                              bool has_all_extremes) {
   std::map<SeriesKey, Distribution> merged;
-  for (proto::SeriesDelta& series : difference.series) {
+  for (proto::SeriesDelta& series : all) {
     // Extremes are kept for the last intervals alone; without an agent all is one interval.
     if (!has_all_extremes) series.delta.has_extremes = false;
-    merged[std::move(series.key)].Merge(series.delta);
+    merged[series.key].Merge(series.delta);
   }
   return merged;
 }
@@ -86,13 +89,18 @@ SegmentStatistics ReadStatistics(SegmentLook* look) {
   agent::BaselineSlot no_lanes{};
   agent::SlotImage beginning = look->image;
   beginning.head = &no_lanes;
-  proto::Result<agent::Difference> all =
+  proto::Result<std::vector<proto::SeriesDelta>> all =
       agent::Differ(look->image, beginning, look->table, look->clock);
   if (!all) {
     look->Note("statistics", all.status());
     return statistics;
   }
-  statistics.recorded = all->recorded;
+  const proto::Result<uint64_t> recorded = agent::CountSamples(look->image, look->table);
+  if (!recorded) {
+    look->Note("statistics", recorded.status());
+    return statistics;
+  }
+  statistics.recorded = *recorded;
   statistics.by_lane = SamplesByLane(*look);
   for (const auto& [key, total] : MergedByKey(std::move(*all), look->interval() == 0)) {
     if (!total.histogram.empty()) {
