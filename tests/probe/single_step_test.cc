@@ -115,7 +115,7 @@ void SingleStep::CheckStatistics(const Folded& folded, uint32_t begun, uint32_t 
 void SingleStep::CheckDetail(const Folded& folded, uint32_t ended) const {
   const StepCase& c = GetParam();
   for (const proto::TimingRow& row : folded.timings) {
-    if (row.key.path != c.path || !c.value) continue;
+    if (row.key->path != c.path || !c.value) continue;
     EXPECT_TRUE(row.value == 5 || row.value == *c.value) << row.value;
   }
   EXPECT_EQ(folded.totals.dropped[static_cast<size_t>(proto::DropReason::kCorrupt)], 0u);
@@ -124,7 +124,7 @@ void SingleStep::CheckDetail(const Folded& folded, uint32_t ended) const {
   EXPECT_LE(folded.DetailMissing(), ended == 0 ? 1 : 0);
   uint64_t samples = 0;
   for (const proto::SeriesDelta& one : folded.series) {
-    const bool is_stage = one.key.path.rfind("job/", 0) == 0;
+    const bool is_stage = one.key->path.rfind("job/", 0) == 0;
     if (!is_stage) samples += one.delta.Count();
   }
   EXPECT_GE(samples, folded.totals.detail_written);
