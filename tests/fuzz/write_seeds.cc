@@ -65,7 +65,7 @@ void WriteHistograms(const std::filesystem::path& directory) {
   for (const SeriesDelta& series : {SampleDuration(), SampleGauge(), SampleCounter()}) {
     std::string bytes;
     series.delta.histogram.Encode(&bytes);
-    Write(directory, series.key.unit.c_str(), bytes);
+    Write(directory, series.key->unit.c_str(), bytes);
   }
   Histogram dense(8);
   for (int64_t value = 1; value < 3000; ++value) dense.Record(value, 1 + value % 40);
