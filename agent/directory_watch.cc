@@ -61,18 +61,13 @@ Status DirectoryWatch::Check(const std::string& path) {
   const auto error = [&](const std::string& what) {
     return Status::Error("segment directory " + path + ": " + what);
   };
-  // One that is not there yet would be made, in the directory above.
-  std::string existing = path;
+  // One that is not there may be mounted by the time that the agent starts.
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0) {
-    if (errno != ENOENT) return error(std::strerror(errno));
-    const size_t slash = path.find_last_of('/', path.find_last_not_of('/'));
-    existing = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  } else if (!S_ISDIR(info.st_mode)) {
-    return error(std::strerror(ENOTDIR));
-  }
+  if (stat(path.c_str(), &info) != 0)
+    return errno == ENOENT ? Status() : error(std::strerror(errno));
+  if (!S_ISDIR(info.st_mode)) return error(std::strerror(ENOTDIR));
   struct statfs file_system {};
-  if (statfs(existing.c_str(), &file_system) != 0) return error(std::strerror(errno));
+  if (statfs(path.c_str(), &file_system) != 0) return error(std::strerror(errno));
   const bool is_tmpfs = static_cast<unsigned long>(file_system.f_type) == TMPFS_MAGIC;
   return is_tmpfs ? Status() : error(kNoTmpfs);
 }

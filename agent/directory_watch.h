@@ -19,9 +19,9 @@ std::vector<std::string> ListNames(int fd, const std::string& suffix);
 
 class DirectoryWatch {
  public:
-  // Creates the directory (0700) if it is missing; refuses one that is not on tmpfs.
-  // Whether Open would find it fit. Makes nothing.
+  // Whether Open would refuse one that is there. Makes nothing.
   static proto::Status Check(const std::string& path);
+  // Creates the directory (0700) if it is missing; refuses one that is not on tmpfs.
   static proto::Result<std::unique_ptr<DirectoryWatch>> Open(const std::string& path);
 
   int fd() const { return directory_.get(); }

@@ -70,7 +70,7 @@ def test_the_pages_examples_are_good(cli, config, tmp_path, example):
     ("statsd", "10.1.2.3:8125", "only loopback is allowed"),
     ("statsd", "8125", "expected HOST:PORT"),
     ("directory", "/proc", "is not on tmpfs"),
-    ("directory", "/proc/nothing/here", "segment directory /proc/nothing/here: "),
+    ("directory", "/proc/version", "segment directory /proc/version: Not a directory"),
 ])
 def test_check_finds_what_would_stop_the_agent(cli, config, key, value, message):
     config.write_text(f"agent: {{{key}: \"{value}\"}}\n")
