@@ -268,7 +268,7 @@ TEST(InFlightTally, Stuck_IsWhatPassedTheLimitThatTheAggregatorSaid) {
   });
   ASSERT_NE(stuck, series.end());
   EXPECT_EQ(stuck->delta.last, 1);
-  EXPECT_EQ(stuck->key.labels, (proto::LabelList{{"operation", "decode"}, {"service", "ocr"}}));
+  EXPECT_EQ(stuck->key->labels, (proto::LabelList{{"operation", "decode"}, {"service", "ocr"}}));
 }
 
 TEST(InFlightTally, Bound_OperationsBeyondItShareOneSeries) {
