@@ -1,11 +1,11 @@
 #include "aggregator/archive_lines.h"
 
 #include <array>
-#include <random>
 
 #include "aggregator/json_text.h"
 #include "aggregator/utc_time.h"
 #include "proto/checksum.h"
+#include "proto/uuid.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -74,11 +74,6 @@ uint64_t CloseChained(std::string_view stem, uint64_t previous, size_t covered_f
   return chain;
 }
 
-uint64_t RandomSeed() {
-  std::random_device device;
-  return uint64_t{device()} << 32 | device();
-}
-
 void Pack(std::string_view text, std::string* out) {
   const auto size = static_cast<uint32_t>(text.size());
   out->append(reinterpret_cast<const char*>(&size), sizeof size);
@@ -126,7 +121,7 @@ std::string HeadLine(const ArchiveFileName& name, ArchiveHead* head) {
 }
 
 ArchiveLines::ArchiveLines(std::string stem)
-    : stem_(std::move(stem)), seeds_{RandomSeed(), RandomSeed()} {}
+    : stem_(std::move(stem)), seeds_{proto::NewRandom64(), proto::NewRandom64()} {}
 
 ArchiveLines::Digest ArchiveLines::DigestOf(std::string_view packed) const {
   return {proto::Checksum(packed, seeds_.first), proto::Checksum(packed, seeds_.second)};

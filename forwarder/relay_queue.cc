@@ -1,9 +1,9 @@
 #include "forwarder/relay_queue.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "proto/uuid.h"
 #include "proto/wire.h"
 
 namespace ringside::forwarder {
@@ -14,10 +14,7 @@ using proto::Status;
 
 constexpr size_t kRetryPiece = 64;  // frames in memory at a time
 
-uint64_t NewEpoch() {
-  std::random_device random;
-  return (uint64_t{random()} << 32 | random()) | 1;
-}
+uint64_t NewEpoch() { return proto::NewRandom64() | 1; }
 
 Result<proto::BatchId> BatchOf(const std::string& frame) {
   const Result<proto::FrameView> view = proto::OpenFrame(frame);

@@ -1,17 +1,12 @@
 #include "proto/series_key_table.h"
 
 #include <algorithm>
-#include <random>
 
 #include "proto/checksum.h"
+#include "proto/uuid.h"
 
 namespace ringside::proto {
 namespace {
-
-uint64_t RandomSeed() {
-  std::random_device device;
-  return uint64_t{device()} << 32 | device();
-}
 
 size_t BytesOf(const SeriesKey& key) {
   constexpr size_t kPlaces = 96;  // reference counts, a node, a bucket, the allocator's own
@@ -43,7 +38,7 @@ bool SeriesKeyView::Equals(const SeriesKey& key) const {
 }
 
 SeriesKeyTable::SeriesKeyTable(size_t most_bytes, Prepare prepare)
-    : most_bytes_(most_bytes), prepare_(std::move(prepare)), seed_(RandomSeed()) {}
+    : most_bytes_(most_bytes), prepare_(std::move(prepare)), seed_(NewRandom64()) {}
 
 uint64_t SeriesKeyTable::HashOf(const SeriesKeyView& view) const {
   uint64_t hash =

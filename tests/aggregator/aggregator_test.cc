@@ -113,6 +113,23 @@ TEST_F(AggregatorTest, Replay_EqualsTheLiveStoreForTextsThatAreNoText) {
   EXPECT_TRUE(aggregator_->start_report().IsClean());
 }
 
+// Small on the wire, since its texts stand there once; 24 MiB decoded.
+TEST_F(AggregatorTest, Malicious_BatchThatGrowsBeyondItsPartOfMemoryIsRefused) {
+  config_.memory_limit = uint64_t{64} << 20;
+  Start();
+  proto::Batch batch = stream_.Next();
+  proto::ProducerDelta producer;
+  producer.service = producer.instance = std::string(4096, 's');
+  batch.producers.assign(3000, producer);
+  const std::string frame = proto::EncodeBatch(batch);
+  ASSERT_LT(frame.size(), size_t{1} << 20);
+  agent_->Send(frame);
+  ASSERT_TRUE(Until([&] { return !agent_->refusals().empty(); }));
+  EXPECT_NE(agent_->refusals()[0].find("more than 8388"), std::string::npos)
+      << agent_->refusals()[0];
+  ExpectGoodAgentIsServed();
+}
+
 TEST_F(AggregatorTest, Version_OfAnotherMajorIsRefusedNamingBoth) {
   Start();
   std::string frame = proto::EncodeHello({});
