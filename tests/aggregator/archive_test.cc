@@ -56,6 +56,26 @@ TEST_F(ArchiveTest, RoundTrip_Extremes) {
   ExpectAllRead();
 }
 
+// What stands between `key` and the next comma.
+std::string Member(const std::string& line, const std::string& key) {
+  const size_t begin = line.find("\"" + key + "\":") + key.size() + 3;
+  return line.substr(begin, line.find(',', begin) - begin);
+}
+
+void ExpectSeriesAreTheirProducers(const std::string& text) {
+  std::map<std::string, std::string> owners;  // of series, by number
+  std::string producer;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string type = Member(line, "type");
+    if (type == "\"producer\"") producer = Member(line, "producer");
+    if (type == "\"series\"") owners[Member(line, "series")] = producer;
+    if (type == "\"interval\"") {
+      ASSERT_EQ(owners.at(Member(line, "series")), producer) << line;
+    }
+  }
+}
+
 // As the aggregator has them: batches share their keys, so series are found by what came next last.
 TEST_F(ArchiveTest, RoundTrip_SharedKeysInAnyOrder) {
   Start(20'000);
@@ -84,6 +104,8 @@ TEST_F(ArchiveTest, RoundTrip_SharedKeysInAnyOrder) {
   }
   Stop();
   ExpectAllRead();
+  // Nor is a series another producer's, which a reader of batches would not notice.
+  for (const fs::path& file : Files()) ExpectSeriesAreTheirProducers(ReadText(file));
 }
 
 TEST_F(ArchiveTest, RoundTrip_AttributesThatJsonHasNoNumbersFor) {
