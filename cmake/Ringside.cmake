@@ -34,7 +34,8 @@ target_compile_options(ringside_options INTERFACE -Wall -Wextra -Wpedantic -Werr
   "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Woverloaded-virtual>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees an overlap in `const char* + std::string&&` at -O3 that is not there (GCC bug 105651).
-  target_compile_options(ringside_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+  target_compile_options(ringside_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
+    "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-Wno-stringop-overflow>")
 endif()
 if(RINGSIDE_SANITIZE)
   target_compile_options(ringside_options INTERFACE -fsanitize=${RINGSIDE_SANITIZE} -fno-sanitize-recover=all
