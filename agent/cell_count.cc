@@ -16,6 +16,12 @@ constexpr uint64_t kBackwards = uint64_t{1} << 63;
 
 uint64_t Load(const std::atomic<uint64_t>& cell) { return cell.load(std::memory_order_relaxed); }
 
+// Of cells in a private copy, as plain words: the compiler adds several at once.
+uint64_t SumOf(const void* cells, size_t count, uint64_t sum) {
+  const auto* const words = static_cast<const uint64_t*>(cells);
+  return std::accumulate(words, words + count, sum);
+}
+
 class CellCounter {
  public:
   CellCounter(const SlotImage& newer, const SlotImage* older, const SeriesTable& table)
@@ -88,8 +94,12 @@ std::optional<uint64_t> CellCounter::CountBlock(uint32_t lane, uint32_t series) 
 }
 
 bool CellCounter::AddTable(int scale, const BlockTable& now, const BlockTable* before) {
+  if (older_ == nullptr) {
+    count_ = SumOf(now.coarse, proto::kOctaveCount, count_);
+  }
   for (size_t octave = 0; octave < proto::kOctaveCount; ++octave) {
-    if (!Add(now.coarse[octave], before != nullptr ? &before->coarse[octave] : nullptr)) {
+    if (older_ != nullptr &&
+        !Add(now.coarse[octave], before != nullptr ? &before->coarse[octave] : nullptr)) {
       return false;
     }
     const uint32_t unit = now.page[octave].load(std::memory_order_relaxed);
@@ -107,9 +117,7 @@ bool CellCounter::AddPage(int scale, uint32_t unit, uint32_t old_unit) {
   if (!Covers(newer_, unit, bytes)) return true;
   if (!Visit(bytes)) return false;
   if (older_ == nullptr) {
-    // Plain words of a private copy, so that the compiler adds several at once.
-    const auto* const cells = At<uint64_t>(newer_, unit);
-    count_ = std::accumulate(cells, cells + bytes / sizeof(uint64_t), count_);
+    count_ = SumOf(At<std::byte>(newer_, unit), size_t{1} << scale, count_);
     return true;
   }
   const auto* const now = At<std::atomic<uint64_t>>(newer_, unit);

@@ -164,9 +164,14 @@ Status Walker::AddBlock(uint32_t series, const SeriesInfo& info, uint32_t unit, 
 
 Status Walker::AddTable(const SeriesInfo& info, const BlockTable& now, const BlockTable* before,
                         bool negative, Change* change) {
+  // Most samples have a page: the other cells stand still, as a rule.
+  const bool is_same = before != nullptr && std::memcmp(static_cast<const void*>(now.coarse),
+                                                        static_cast<const void*>(before->coarse),
+                                                        sizeof now.coarse) == 0;
   for (size_t octave = 0; octave < kOctaveCount; ++octave) {
     const uint64_t coarse =
-        Load(now.coarse[octave]) - (before != nullptr ? Load(before->coarse[octave]) : 0);
+        is_same ? 0
+                : Load(now.coarse[octave]) - (before != nullptr ? Load(before->coarse[octave]) : 0);
     if (coarse >= kBackwards) return Backwards(series_);
     if (coarse != 0) {
       const int32_t index = static_cast<int32_t>(octave) - 1;
