@@ -330,6 +330,7 @@ bool Agent::CloseInterval(uint64_t now_monotonic_ns, uint64_t now_unix_ns,
   interval_start_unix_ns_ = now_unix_ns;
   inflight_->Committed();
   if (has_statsd) statsd_->Committed(statsd_totals);
+  statsd_time_.Committed();
   producers_->MarkRefusedReported();
   producers_->RemoveDone();
   return true;

@@ -19,6 +19,7 @@
 #include "agent/death_tally.h"
 #include "agent/look_pace.h"
 #include "agent/observing_cost.h"
+#include "agent/own_time.h"
 #include "agent/owner_rule.h"
 #include "agent/ring_drain.h"
 #include "agent/sampler_config.h"
@@ -153,6 +154,7 @@ class Agent {
   std::unique_ptr<Statsd> statsd_;  // null: not wanted
   bool is_stopping_ = false;        // the interval that is closed now is the last
   ObservingCost observing_{MeasureNsPerSample()};
+  OwnTime statsd_time_{"statsd"};
   DeathTally deaths_;  // of the interval that is being closed
 
   uint64_t next_activation_ns_ = 0;

@@ -13,6 +13,7 @@
 #include "agent/producer_set.h"
 #include "agent/sampler.h"
 #include "agent/spool.h"
+#include "proto/tick_clock.h"
 
 namespace ringside::agent {
 
@@ -21,7 +22,9 @@ using proto::ProducerDelta;
 int Agent::ReceiveStatsd(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   if (statsd_ == nullptr) return 0;
   std::string note;
+  const uint64_t start_ns = proto::MonotonicNs();
   const int packets = statsd_->DoWork(now_unix_ns, &note);
+  if (packets > 0) statsd_time_.Add(proto::MonotonicNs() - start_ns, now_unix_ns);
   if (!note.empty()) log_->Warn("statsd", note, now_monotonic_ns);
   return packets;
 }
@@ -62,6 +65,7 @@ void Agent::SampleSelf(uint64_t now_unix_ns, std::vector<proto::SeriesDelta>* ou
   add("agent.producers", "{producer}", producers_->size());
   add("agent.quarantined", "{producer}", producers_->Quarantined());
   add("agent.spool.bytes", "By", spool_->bytes());
+  out->insert(out->end(), statsd_time_.samples().begin(), statsd_time_.samples().end());
 }
 
 }  // namespace ringside::agent

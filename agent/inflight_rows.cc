@@ -1,7 +1,6 @@
 #include "agent/inflight_rows.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "agent/open_slot.h"
 #include "agent/process_maps.h"
 #include "agent/text.h"
+#include "agent/thread_evidence.h"
 
 namespace ringside::agent {
 namespace {
@@ -86,35 +86,23 @@ proto::InFlightRow RowOf(const ProducerInFlight& sample, const OpenOperation& op
   return row;
 }
 
-// Evidence of one round: a process with many open requests is looked at once.
-class Evidence {
- public:
-  explicit Evidence(ThreadEvidence* source) : source_(source) { source_->BeginRound(); }
-
-  std::string Of(const Producer& producer, const proto::InFlightRow& row) {
-    const uint64_t process = producer.process();
-    if (process == 0 || row.age_ns < ThreadEvidence::kFromAgeNs) return {};
-    if (!row.is_request) {
-      const uint32_t its_namespace = producer.segment().identity().pid_namespace;
-      const bool is_ours = its_namespace == 0 || its_namespace == own_namespace_;
-      return source_->OfThread(process, row.tid, is_ours);
-    }
-    const auto known = by_process_.find(process);
-    if (known != by_process_.end()) return known->second;
-    return by_process_[process] = source_->OfProcess(process);
-  }
-
- private:
-  ThreadEvidence* const source_;
-  const uint32_t own_namespace_ = OwnPidNamespace();
-  std::map<uint64_t, std::string> by_process_;
-};
+// Whose threads tell what the row waits for. Nothing: it is young, or its process is not seen.
+std::optional<EvidenceSubject> SubjectOf(const Producer& producer, const proto::InFlightRow& row) {
+  const uint64_t process = producer.process();
+  if (process == 0 || row.age_ns < ThreadEvidence::kFromAgeNs) return std::nullopt;
+  if (row.is_request) return EvidenceSubject{process, 0, true};
+  if (row.tid == 0) return std::nullopt;
+  const uint32_t its_namespace = producer.segment().identity().pid_namespace;
+  const bool is_ours = its_namespace == 0 || its_namespace == OwnPidNamespace();
+  return EvidenceSubject{process, row.tid, is_ours};
+}
 
 }  // namespace
 
 std::vector<proto::InFlightRow> OldestRows(const std::vector<ProducerInFlight>& samples,
-                                           size_t most, ThreadEvidence* evidence) {
-  Evidence round(evidence);
+                                           size_t most, uint64_t now_monotonic_ns,
+                                           EvidenceReader* evidence) {
+  evidence->Begin(now_monotonic_ns);
   std::vector<proto::InFlightRow> rows;
   for (const Candidate& candidate : Oldest(samples, most)) {
     if (candidate.operation != nullptr) {
@@ -124,8 +112,10 @@ std::vector<proto::InFlightRow> OldestRows(const std::vector<ProducerInFlight>& 
     } else {
       continue;
     }
-    rows.back().evidence = round.Of(*candidate.sample->producer, rows.back());
+    const auto subject = SubjectOf(*candidate.sample->producer, rows.back());
+    if (subject.has_value()) rows.back().evidence = evidence->Of(*subject);
   }
+  evidence->End();
   return rows;
 }
 

@@ -5,16 +5,17 @@
 #include <cstddef>
 #include <vector>
 
+#include "agent/evidence_reader.h"
 #include "agent/inflight_sample.h"
-#include "agent/thread_evidence.h"
 #include "proto/inflight.h"
 
 namespace ringside::agent {
 
 // At most `most`, the oldest first. A request that ended meanwhile is left out. Those that are old
-// come with evidence of what they wait for, within its budget.
+// come with evidence of what they wait for, as it was found after an earlier call.
 std::vector<proto::InFlightRow> OldestRows(const std::vector<ProducerInFlight>& samples,
-                                           size_t most, ThreadEvidence* evidence);
+                                           size_t most, uint64_t now_monotonic_ns,
+                                           EvidenceReader* evidence);
 
 }  // namespace ringside::agent
 

@@ -5,12 +5,14 @@
 
 #include "agent/inflight_rows.h"
 #include "agent/producer.h"
+#include "proto/tick_clock.h"
 
 namespace ringside::agent {
 
 int InFlightWatch::DoWork(const std::vector<Producer*>& producers, bool wants_message,
                           uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   if (!IsDue(now_monotonic_ns)) return 0;
+  const uint64_t start_ns = proto::MonotonicNs();
   // On schedule, whatever the rounds' own grain; after a pause from now on.
   next_sample_ns_ += interval_ns_;
   if (next_sample_ns_ <= now_monotonic_ns) next_sample_ns_ = now_monotonic_ns + interval_ns_;
@@ -22,9 +24,10 @@ int InFlightWatch::DoWork(const std::vector<Producer*>& producers, bool wants_me
   gpu_.AddLook(samples_);
   if (wants_message && now_monotonic_ns >= next_message_ns_) {
     next_message_ns_ = now_monotonic_ns + kMessageEveryNs;
-    message_ = MakeMessage(now_unix_ns);
+    message_ = MakeMessage(now_monotonic_ns, now_unix_ns);
   }
   samples_.clear();  // what it points to may go with its producer
+  look_time_.Add(proto::MonotonicNs() - start_ns, now_unix_ns);
   return static_cast<int>(used);
 }
 
@@ -96,12 +99,18 @@ void InFlightWatch::AppendSeries(const std::vector<proto::SeriesDelta>& machine,
   tally_.Append(now_unix_ns, out);
   cost_.Append(now_unix_ns, out);
   gpu_.Append(machine, now_unix_ns, out);
+  for (const uint64_t took_ns : evidence_.TakeDurations()) evidence_time_.Add(took_ns, now_unix_ns);
+  for (const OwnTime* const time : {&look_time_, &evidence_time_}) {
+    out->insert(out->end(), time->samples().begin(), time->samples().end());
+  }
 }
 
 void InFlightWatch::Committed() {
   tally_.Clear();
   cost_.Clear();
   gpu_.Clear();
+  look_time_.Committed();
+  evidence_time_.Committed();
 }
 
 void InFlightWatch::TakeLimits(const proto::InFlightLimits& limits, uint64_t now_monotonic_ns) {
@@ -121,14 +130,14 @@ bool InFlightWatch::IsStuck(const std::string& path, uint64_t age_ns,
          age_ns > limit->second.limit_ns;
 }
 
-proto::InFlight InFlightWatch::MakeMessage(uint64_t now_unix_ns) {
+proto::InFlight InFlightWatch::MakeMessage(uint64_t now_monotonic_ns, uint64_t now_unix_ns) {
   proto::InFlight message;
   message.sampled_unix_ns = now_unix_ns;
   for (const ProducerInFlight& sample : samples_) {
     message.operations += sample.operations.size();
     message.requests += sample.requests.size();
   }
-  message.rows = OldestRows(samples_, proto::kMaxInFlightRows, &evidence_);
+  message.rows = OldestRows(samples_, proto::kMaxInFlightRows, now_monotonic_ns, &evidence_);
   return message;
 }
 

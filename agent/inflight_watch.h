@@ -11,11 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/evidence_reader.h"
 #include "agent/inflight_sample.h"
 #include "agent/inflight_tally.h"
 #include "agent/operation_cost.h"
 #include "agent/operation_gpu.h"
-#include "agent/thread_evidence.h"
+#include "agent/own_time.h"
 #include "proto/batch.h"
 #include "proto/inflight.h"
 
@@ -71,7 +72,7 @@ class InFlightWatch {
   void Tally(uint64_t now_monotonic_ns);
   uint64_t LooksFor(const ProducerInFlight& sample, uint64_t age_ns) const;
   bool IsStuck(const std::string& path, uint64_t age_ns, uint64_t now_monotonic_ns) const;
-  proto::InFlight MakeMessage(uint64_t now_unix_ns);
+  proto::InFlight MakeMessage(uint64_t now_monotonic_ns, uint64_t now_unix_ns);
 
   const uint64_t interval_ns_;
   uint64_t next_sample_ns_ = 0;
@@ -80,7 +81,9 @@ class InFlightWatch {
   uint64_t resting_ = 0;   // rounds before the next look that are left out
   bool all_idle_ = false;  // whom the last look was about
   InFlightSampler sampler_;
-  ThreadEvidence evidence_;
+  EvidenceReader evidence_;
+  OwnTime look_time_{"inflight"};
+  OwnTime evidence_time_{"evidence"};
   std::vector<ProducerInFlight> samples_;  // of this round, of those that do something
   InFlightTally tally_;
   OperationCost cost_;

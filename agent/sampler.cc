@@ -50,4 +50,13 @@ proto::SeriesDelta ValueSample(std::string_view path, std::string_view unit,
   return sample;
 }
 
+int64_t DurationValue(uint64_t ns) {
+  return Fixed(static_cast<double>(ns) * 1e-9, kNanoResolution);
+}
+
+proto::SeriesDelta DurationSample(std::string_view sampler, uint64_t took_ns, uint64_t unix_ns) {
+  return ValueSample("agent.sampler.duration", "s", {{"sampler", std::string(sampler)}},
+                     DurationValue(took_ns), unix_ns, kNanoResolution);
+}
+
 }  // namespace ringside::agent

@@ -74,6 +74,10 @@ proto::SeriesDelta CounterSample(std::string_view path, std::string_view unit,
 proto::SeriesDelta ValueSample(std::string_view path, std::string_view unit,
                                proto::LabelList labels, int64_t value, uint64_t unix_ns,
                                int8_t resolution = 0);
+// agent.sampler.duration: how long one of the agent's own works took. `sampler`: which.
+proto::SeriesDelta DurationSample(std::string_view sampler, uint64_t took_ns, uint64_t unix_ns);
+// The integer that stands for `ns` in that series.
+int64_t DurationValue(uint64_t ns);
 
 }  // namespace ringside::agent
 

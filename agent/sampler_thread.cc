@@ -151,9 +151,7 @@ void SamplerThread::Work(State* state) {
   context.notes = &notes;
   state->sampler->Sample(context, &samples);
   const uint64_t took_ns = proto::MonotonicNs() - context.now_monotonic_ns;
-  samples.push_back(ValueSample("agent.sampler.duration", "s", {{"sampler", state->name}},
-                                Fixed(static_cast<double>(took_ns) * 1e-9, kNanoResolution),
-                                context.now_unix_ns, kNanoResolution));
+  samples.push_back(DurationSample(state->name, took_ns, context.now_unix_ns));
   // What the agent has not taken yet is merged outside the lock: only this thread adds.
   SampleBox earlier;
   {

@@ -2,8 +2,8 @@
 // and for a descriptor what or who is behind it. "in recv from 10.0.0.5:11434", "in futex",
 // "on a CPU". What the rights do not allow to be seen is left out.
 //
-// Owner: the agent's thread, once a second for what has been in flight for long; bounded by a
-// budget of threads per round. Nothing read here takes a lock of the process it is about.
+// Owner: the reader's thread (evidence_reader.h), once a second for what has been in flight for
+// long; bounded by a budget of threads per round. A read may wait for a lock of the process.
 #ifndef RINGSIDE_AGENT_THREAD_EVIDENCE_H_
 #define RINGSIDE_AGENT_THREAD_EVIDENCE_H_
 
@@ -15,7 +15,8 @@ namespace ringside::agent {
 
 class ThreadEvidence {
  public:
-  static constexpr uint64_t kFromAgeNs = 5'000'000'000;  // younger ones are not looked at
+  // Younger ones are not looked at. What is found is shown a second later: from 5 s on.
+  static constexpr uint64_t kFromAgeNs = 4'000'000'000;
   static constexpr int kThreadsPerRound = 32;
 
   explicit ThreadEvidence(std::string proc = "/proc") : proc_(std::move(proc)) {}

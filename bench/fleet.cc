@@ -45,7 +45,8 @@ Status Fleet::Launch(const FleetShape& shape) {
     setenv("RINGSIDE_DIR", segments_.c_str(), 1);
     setenv("RINGSIDE_TIMING_RING_RECORDS", numbers[4].c_str(), 1);
     execl(program.c_str(), program.c_str(), numbers[0].c_str(), numbers[1].c_str(),
-          numbers[2].c_str(), numbers[3].c_str(), static_cast<char*>(nullptr));
+          numbers[2].c_str(), numbers[3].c_str(), shape.requests ? "requests" : nullptr,
+          static_cast<char*>(nullptr));
     _exit(127);
   }
   close(in[0]);

@@ -18,6 +18,7 @@ struct FleetShape {
   int series = 1;   // of each; recorded by every thread
   double rate = 0;  // values a second of each process; 0: idle; -1: it ends at once
   int ring_records = 1024;
+  bool requests = false;  // the rate is of requests with two stages, not of values
 };
 
 class Fleet {

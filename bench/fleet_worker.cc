@@ -1,13 +1,15 @@
 // Workers that are like real ones in number and shape, all in one tree of processes:
-//   fleet_worker PROCESSES THREADS SERIES RATE
+//   fleet_worker PROCESSES THREADS SERIES RATE [requests]
 // Each thread of each process records every series once, then RATE values a second, spread over
 // them (0: none). "ready" on stdout once all have begun; ends when stdin does. With RATE -1 the
-// processes end at once, and leave their segments.
+// processes end at once, and leave their segments. With `requests` each of the RATE is a request
+// of two stages.
 #include <barrier>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <string>
 #include <thread>
@@ -32,30 +34,48 @@ std::vector<int64_t> Durations() {
   return durations;
 }
 
-void RecordAtRate(const std::vector<ringside::Value>& values, double rate) {
-  const std::vector<int64_t> durations = Durations();
+// Calls record(number) RATE times a second, for ever.
+template <typename Record>
+void AtRate(double rate, Record record) {
   const Clock::time_point start = Clock::now();
   for (uint64_t done = 0;;) {
     const double passed = std::chrono::duration<double>(Clock::now() - start).count();
     const auto due = static_cast<uint64_t>(passed * rate);
     // In bursts, as work comes; never more than one at a time would do in a millisecond.
     const uint64_t until = std::min<uint64_t>(due, done + 20'000);
-    for (; done < until; ++done) {
-      values[done % values.size()].Record(durations[done % durations.size()]);
-    }
+    for (; done < until; ++done) record(done);
     if (done >= due) std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
 }
 
-void RunThread(const std::vector<ringside::Value>& values, double rate, std::barrier<>* ready) {
+void RecordAtRate(const std::vector<ringside::Value>& values, double rate) {
+  const std::vector<int64_t> durations = Durations();
+  AtRate(rate, [&](uint64_t number) {
+    values[number % values.size()].Record(durations[number % durations.size()]);
+  });
+}
+
+void RequestAtRate(double rate) {
+  const ringside::Operation operation("bench.request", {{"model", "en-us"}});
+  AtRate(rate, [&](uint64_t) {
+    ringside::Request request(operation);
+    request.Next("load");
+    request.Next("decode");
+    request.End();
+  });
+}
+
+void RunThread(const std::vector<ringside::Value>& values, double rate, bool requests,
+               std::barrier<>* ready) {
   for (const ringside::Value& value : values) value.Record(1'000'000);
   ready->arrive_and_wait();
+  if (rate > 0 && requests) RequestAtRate(rate);
   if (rate > 0) RecordAtRate(values, rate);
   while (rate == 0) pause();
 }
 
 // Never returns.
-void RunProcess(int threads, int series, double rate, int ready_fd) {
+void RunProcess(int threads, int series, double rate, bool requests, int ready_fd) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<ringside::Value> values;
   for (int i = 0; i < series; ++i) {
@@ -69,7 +89,7 @@ void RunProcess(int threads, int series, double rate, int ready_fd) {
   std::barrier<> ready(threads + 1);
   std::vector<std::thread> running;
   for (int i = 0; i < threads; ++i) {
-    running.emplace_back(RunThread, std::cref(values), rate / threads, &ready);
+    running.emplace_back(RunThread, std::cref(values), rate / threads, requests, &ready);
   }
   ready.arrive_and_wait();
   if (write(ready_fd, "r", 1) != 1) _exit(1);
@@ -79,8 +99,9 @@ void RunProcess(int threads, int series, double rate, int ready_fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fputs("usage: fleet_worker PROCESSES THREADS SERIES RATE\n", stderr);
+  const bool requests = argc == 6 && std::strcmp(argv[5], "requests") == 0;
+  if (argc != 5 && !requests) {
+    std::fputs("usage: fleet_worker PROCESSES THREADS SERIES RATE [requests]\n", stderr);
     return 2;
   }
   const int processes = std::atoi(argv[1]);
@@ -92,7 +113,7 @@ int main(int argc, char** argv) {
   std::vector<pid_t> children;
   for (int i = 0; i < processes; ++i) {
     const pid_t child = fork();
-    if (child == 0) RunProcess(threads, series, rate, ready[1]);
+    if (child == 0) RunProcess(threads, series, rate, requests, ready[1]);
     if (child < 0) return 1;
     children.push_back(child);
     // One after another: what is left behind is the same as if all had come at once.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/detail_budget.h"
 #include "agent/ring_drain.h"
 #include "agent/segment_file.h"
 #include "agent/series_table.h"
@@ -55,7 +56,7 @@ class DrainLoop {
     return drain_.Begin(nullptr, 0, lanes_.get(), lane_count_);
   }
 
-  // Nanoseconds of CPU for each record of about `records`, copied, validated and kept.
+  // Nanoseconds of CPU for each record of about `records`, copied, validated and kept, all of them.
   Result<double> Drain(uint64_t records) {
     const agent::DetailBudget all{1u << 30, 1u << 30};
     uint64_t passed = 0;
@@ -66,34 +67,44 @@ class DrainLoop {
       for (uint32_t lane = 0; lane < lane_count_; ++lane) {
         const Result<agent::RingHeads> heads = segment_->LoadHeads(lane);
         if (!heads) return heads.status();
-        const uint64_t before = drain_.cursor(lane).timing_records;
+        const uint64_t before = Passed(lane);
         if (Status s = drain_.DrainEarly(lane, *heads, all, {}); !s) return s;
         const agent::LaneCursor& now = drain_.cursor(lane);
         if (Status s = segment_->PublishTails(lane, now.timing_records, now.request_bytes); !s) {
           return s;
         }
-        passed += now.timing_records - before;
+        passed += Passed(lane) - before;
       }
       cpu_ns += ThreadCpuNs() - start;
     }
-    if (Status s = Commit(all); !s) return s;
+    const Result<uint64_t> kept = Commit(all);
+    if (!kept) return kept.status();
+    if (*kept < passed) {
+      return Status::Error("only " + std::to_string(*kept) + " of " + std::to_string(passed) +
+                           " records were kept");
+    }
     return static_cast<double>(cpu_ns) / static_cast<double>(passed);
   }
 
  private:
+  uint64_t Passed(uint32_t lane) const {
+    return drain_.cursor(lane).timing_records + drain_.cursor(lane).requests;
+  }
+
   Status ReadLanes() {
     return segment_->Read(segment_->geometry().lanes_offset, lane_count_ * sizeof(proto::Lane),
                           lanes_.get());
   }
 
-  // What was kept becomes rows, and goes.
-  Status Commit(const agent::DetailBudget& budget) {
+  // What was kept becomes rows, and goes. Returns how many.
+  Result<uint64_t> Commit(const agent::DetailBudget& budget) {
     if (Status s = ReadLanes(); !s) return s;
     std::vector<agent::LaneCursor> after(lane_count_);
     agent::Detail detail;
     Status status = drain_.Close(lanes_.get(), lane_count_, budget, {}, after.data(), &detail);
-    if (status) drain_.Committed(after.data(), lane_count_);
-    return status;
+    if (!status) return status;
+    drain_.Committed(after.data(), lane_count_);
+    return detail.timings.size() + detail.requests.size();
   }
 
   std::unique_ptr<agent::SegmentFile> segment_;
@@ -119,11 +130,8 @@ double CopyNs() {
          kRecords;
 }
 
-Result<Figure> MeasureDrain(const Context& context) {
-  FleetShape shape;
-  shape.series = 100;
-  shape.rate = 20e6;  // as fast as it can
-  shape.ring_records = 1 << 17;
+// Millions of records a second. `records`: between two commits, within what an interval may keep.
+Result<Figure> MeasureDrain(const Context& context, const FleetShape& shape, uint64_t records) {
   const Result<std::unique_ptr<Fleet>> fleet = Fleet::Start(shape);
   if (!fleet) return fleet.status();
   std::unique_ptr<agent::SegmentFile> segment = OpenOnly((*fleet)->segments());
@@ -133,7 +141,7 @@ Result<Figure> MeasureDrain(const Context& context) {
   std::vector<double> each;
   std::vector<double> copies;
   for (int i = 0; i < (context.quick ? 5 : 21); ++i) {
-    const Result<double> ns = loop.Drain(200'000);
+    const Result<double> ns = loop.Drain(records);
     if (!ns) return ns.status();
     each.push_back(*ns);
     copies.push_back(CopyNs());
@@ -142,13 +150,30 @@ Result<Figure> MeasureDrain(const Context& context) {
   return Figure{1e3 / Median(each), 1e3 / Median(copies)};
 }
 
+Result<Figure> MeasureDrainTimings(const Context& context) {
+  FleetShape shape;
+  shape.series = 100;
+  shape.rate = 20e6;  // as fast as it can
+  shape.ring_records = 1 << 17;
+  return MeasureDrain(context, shape, 100'000);
+}
+
+Result<Figure> MeasureDrainRequests(const Context& context) {
+  FleetShape shape;
+  shape.requests = true;
+  shape.rate = 5e6;  // likewise
+  return MeasureDrain(context, shape, 2'000);
+}
+
 // ---- agent.interval -----------------------------------------------------------------------------
 
 constexpr int kSeriesOfOne = 1000;  // of one worker; more series are more workers
 
 // Milliseconds of CPU of this thread for one interval: all rounds of a second, its close included.
-Result<double> IntervalMs(const Context& context, int series, double rate) {
+Result<double> IntervalMs(const Context& context, int series, double rate,
+                          const agent::DetailBudget& detail = {}, int ring_records = 1024) {
   FleetShape shape;
+  shape.ring_records = ring_records;
   shape.processes = (series + kSeriesOfOne - 1) / kSeriesOfOne;
   shape.series = std::min(series, kSeriesOfOne);
   shape.rate = rate / shape.processes;
@@ -157,6 +182,7 @@ Result<double> IntervalMs(const Context& context, int series, double rate) {
   agent::AgentConfig config;
   config.directory = (*fleet)->segments();
   config.state_dir = (*fleet)->state();
+  config.detail = detail;
   Result<std::unique_ptr<agent::Agent>> agent = agent::Agent::Start(config);
   if (!agent) return agent.status();
   std::vector<double> closes;
@@ -213,14 +239,31 @@ Benchmark RateBenchmark(const std::string& name, double rate) {
           }};
 }
 
+// What raw detail costs: 100 series at 100 k/s, with rings that hold what comes between two looks.
+Benchmark DetailBenchmark(const std::string& budget) {
+  return {"agent.detail_" + budget, "agent", "ms", "the default budget",
+          [budget](const Context& context) -> Result<Figure> {
+            const Result<agent::DetailBudget> detail = agent::ParseDetailBudget(budget);
+            if (!detail) return detail.status();
+            const Result<double> ms = IntervalMs(context, 100, 100e3, *detail, 1 << 14);
+            const Result<double> reference = IntervalMs(context, 100, 100e3, {}, 1 << 14);
+            if (!ms || !reference) return ms ? reference.status() : ms.status();
+            return Figure{*ms, *reference};
+          }};
+}
+
 }  // namespace
 
 void AddAgentSuite(std::vector<Benchmark>* benchmarks) {
-  benchmarks->push_back({"agent.drain", "agent", "M/s", "memcpy of the records", MeasureDrain});
+  benchmarks->push_back(
+      {"agent.drain", "agent", "M/s", "memcpy of the records", MeasureDrainTimings});
+  benchmarks->push_back({"agent.drain_requests", "agent", "M/s", "memcpy of as many timing records",
+                         MeasureDrainRequests});
   for (const int series : {10, 100, 1000, 10000}) benchmarks->push_back(SeriesBenchmark(series));
   benchmarks->push_back(RateBenchmark("0", 0));
   benchmarks->push_back(RateBenchmark("1M", 1e6));
   benchmarks->push_back(RateBenchmark("10M", 10e6));
+  for (const char* const budget : {"off", "all"}) benchmarks->push_back(DetailBenchmark(budget));
   AddAgentProcess(benchmarks);
 }
 

@@ -131,8 +131,8 @@ TEST_F(InFlightTest, Rows_OnlySoManyTheRestIsCounted) {
   InFlightSampler().Sample(*closed.all()[0], monotonic_ns_, unix_ns_, &sample);
   std::vector<ProducerInFlight> samples;
   samples.push_back(std::move(sample));
-  ThreadEvidence evidence;
-  const auto rows = OldestRows(samples, 2, &evidence);
+  EvidenceReader evidence;
+  const auto rows = OldestRows(samples, 2, monotonic_ns_, &evidence);
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0].tid, 2u);
   EXPECT_EQ(rows[1].tid, 3u);

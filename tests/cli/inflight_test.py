@@ -86,7 +86,7 @@ def test_what_each_worker_does_and_what_is_stuck(stack):
     assert not request["stuck"], "too young"
 
     # 150 earlier ones took microseconds; of `stuck` nobody knows how long it should take.
-    stuck = wait_for(lambda: [row for row in stack.rows() if row["stuck"]])
+    stuck = wait_for(lambda: [row for row in stack.rows() if row["stuck"] and row["evidence"]])
     (row,) = stuck
     assert row["kind"] == "request" and row["compared_with"].startswith("transcribe")
     assert row["age"] > 5 and row["ratio"] > 10 and row["p99"] < 1
