@@ -55,21 +55,20 @@ void RecordAtRate(const std::vector<ringside::Value>& values, double rate) {
   });
 }
 
-void RequestAtRate(double rate) {
-  const ringside::Operation operation("bench.request", {{"model", "en-us"}});
-  AtRate(rate, [&](uint64_t) {
-    ringside::Request request(operation);
-    request.Next("load");
-    request.Next("decode");
-    request.End();
-  });
+void DoRequest(const ringside::Operation& operation) {
+  ringside::Request request(operation);
+  request.Next("load");
+  request.Next("decode");
+  request.End();
 }
 
 void RunThread(const std::vector<ringside::Value>& values, double rate, bool requests,
                std::barrier<>* ready) {
+  const ringside::Operation operation("bench.request", {{"model", "en-us"}});
   for (const ringside::Value& value : values) value.Record(1'000'000);
+  if (requests) DoRequest(operation);
   ready->arrive_and_wait();
-  if (rate > 0 && requests) RequestAtRate(rate);
+  if (rate > 0 && requests) AtRate(rate, [&](uint64_t) { DoRequest(operation); });
   if (rate > 0) RecordAtRate(values, rate);
   while (rate == 0) pause();
 }
