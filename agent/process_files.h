@@ -19,6 +19,8 @@ struct ProcessStat {
   uint64_t threads = 0;
   uint64_t start_ticks = 0;  // since boot: tells a reused pid
   uint64_t rss_pages = 0;
+
+  friend bool operator==(const ProcessStat& a, const ProcessStat& b) = default;
 };
 std::optional<ProcessStat> ParseProcessStat(std::string_view text);
 

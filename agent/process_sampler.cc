@@ -1,5 +1,7 @@
 #include "agent/process_sampler.h"
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -84,8 +86,7 @@ void ProcessSampler::Sample(const SampleContext& context, std::vector<proto::Ser
     SampleStat(visit, *stat, is_known, &seen);
     if (detail_ns != 0 && now >= seen.next_detail_ns) {
       seen.next_detail_ns = now + detail_ns;
-      visit.Gauge("process.threads", "{thread}", stat->threads);
-      SampleDetail(visit, &seen);
+      Detail(visit, *stat, &seen);
     }
     if (pss_ns != 0 && now >= seen.next_pss_ns) {
       seen.next_pss_ns = now + pss_ns;
@@ -119,6 +120,30 @@ void ProcessSampler::SampleStat(const Visit& visit, const ProcessStat& stat, boo
   }
   seen->totals = totals;
   seen->start_ticks = stat.start_ticks;
+}
+
+// Half a dozen files of each process and one of each of its threads are most of what this sampler
+// costs, and most of a host's workers sleep.
+void ProcessSampler::Detail(const Visit& visit, const ProcessStat& stat, Seen* seen) const {
+  const bool with_command = tuning_->command_line.load(std::memory_order_relaxed);
+  if (!seen->detail.empty() && stat == seen->at_detail && with_command == seen->with_command &&
+      seen->repeated < kRepeatedDetails) {
+    ++seen->repeated;
+    for (proto::SeriesDelta& gauge : seen->detail) {
+      gauge.delta.last_unix_ns = visit.context.now_unix_ns;
+      visit.out->push_back(gauge);
+    }
+    return;
+  }
+  const auto begin = static_cast<std::ptrdiff_t>(visit.out->size());
+  visit.Gauge("process.threads", "{thread}", stat.threads);
+  SampleDetail(visit, seen);
+  seen->at_detail = stat;
+  seen->with_command = with_command;
+  seen->repeated = 0;
+  seen->detail.clear();
+  std::copy_if(visit.out->begin() + begin, visit.out->end(), std::back_inserter(seen->detail),
+               [](const proto::SeriesDelta& s) { return s.key->kind == proto::Kind::kGauge; });
 }
 
 void ProcessSampler::SampleDetail(const Visit& visit, Seen* seen) const {

@@ -32,6 +32,9 @@ struct ProcessTuning {
 
 class ProcessSampler : public Sampler {
  public:
+  // Of a process that did nothing, so many details in a row are those of before.
+  static constexpr uint32_t kRepeatedDetails = 5;
+
   ProcessSampler(std::string proc, const std::string& sys,
                  std::shared_ptr<const ProcessTuning> tuning);
   void Sample(const SampleContext& context, std::vector<proto::SeriesDelta>* out) override;
@@ -52,6 +55,10 @@ class ProcessSampler : public Sampler {
     Totals totals;
     ThreadSwitches switches;
     uint64_t next_detail_ns = 0;
+    ProcessStat at_detail;     // when that was read
+    Samples detail;            // its gauges
+    bool with_command = true;  // they may tell its command line
+    uint32_t repeated = 0;     // how often they were said again
     uint64_t next_pss_ns = 0;
     std::string cgroup;
   };
@@ -69,6 +76,8 @@ class ProcessSampler : public Sampler {
   };
 
   void SampleStat(const Visit& visit, const ProcessStat& stat, bool is_known, Seen* seen) const;
+  // Reads it, or says again what it was: for a process whose stat is the same.
+  void Detail(const Visit& visit, const ProcessStat& stat, Seen* seen) const;
   void SampleDetail(const Visit& visit, Seen* seen) const;
   void SampleInfo(const Visit& visit, const ProcessStatus& status, Seen* seen) const;
   // False: there is none.

@@ -100,6 +100,7 @@ TEST_F(ProcessSamplerTest, Detail_EveryTenSeconds) {
   EXPECT_EQ(first["process.rss.peak/80/ocr"].delta.last, 900 * 1024);
   EXPECT_EQ(first["process.open_files/80/ocr"].delta.last, 3);
   WriteStatus(15);
+  WriteStat(1, 0, 5);
   EXPECT_THAT(Sample(&sampler_), Not(Contains(Key("process.memory.private/80/ocr"))));
   auto later = Sample(&sampler_, 9);
   EXPECT_THAT(later, Contains(Key("process.memory.private/80/ocr")));
@@ -107,11 +108,36 @@ TEST_F(ProcessSamplerTest, Detail_EveryTenSeconds) {
   EXPECT_THAT(later, Not(Contains(Key("process.context_switches/80/ocr/involuntary"))));
 }
 
+TEST_F(ProcessSamplerTest, Detail_OfOneThatDidNothingIsSaidAgainForAMinute) {
+  WriteStat(7, 0, 5);
+  WriteStatus(10);
+  const auto first = Sample(&sampler_);
+  Write("proc/80/status", "RssAnon:\t  200 kB\n");  // which nobody looks for
+  for (uint32_t i = 0; i < ProcessSampler::kRepeatedDetails; ++i) {
+    auto again = Sample(&sampler_, 10);
+    EXPECT_EQ(again["process.memory.private/80/ocr"].delta.last, 100 * 1024);
+    EXPECT_GT(again["process.memory.private/80/ocr"].delta.last_unix_ns,
+              first.at("process.memory.private/80/ocr").delta.last_unix_ns);
+    EXPECT_THAT(again, Not(Contains(Key(StartsWith("process.context_switches")))));
+  }
+  EXPECT_EQ(Sample(&sampler_, 10)["process.memory.private/80/ocr"].delta.last, 200 * 1024);
+}
+
+TEST_F(ProcessSamplerTest, Detail_OfOneThatDidSomethingIsReadAnew) {
+  WriteStat(7, 0, 5);
+  WriteStatus(10);
+  Sample(&sampler_);
+  Write("proc/80/status", "RssAnon:\t  200 kB\n");
+  WriteStat(8, 0, 5);
+  EXPECT_EQ(Sample(&sampler_, 10)["process.memory.private/80/ocr"].delta.last, 200 * 1024);
+}
+
 TEST_F(ProcessSamplerTest, Switches_AreThoseOfAllThreads) {
   WriteStat(0, 0, 5);
   WriteStatus(10);
   WriteStatus("proc/80/task/81/status", 100, "");
   Sample(&sampler_);
+  WriteStat(1, 0, 5);
   WriteStatus(11);
   Remove("proc/80/task/81");
   WriteStatus("proc/80/task/82/status", 40, "");
@@ -127,6 +153,7 @@ TEST_F(ProcessSamplerTest, Switches_OfTooManyThreadsAreLeftOut) {
     WriteStatus("proc/80/task/" + std::to_string(1000 + i) + "/status", 1, "");
   }
   Sample(&sampler_);
+  WriteStat(1, 0, 5);
   EXPECT_THAT(Sample(&sampler_, 10), Not(Contains(Key(StartsWith("process.context_switches")))));
 }
 
@@ -199,6 +226,11 @@ TEST_F(ProcessSamplerTest, Info_CommandLinesCanBeKeptBack) {
   for (const auto& [name, sample] : Sample(&sampler_)) {
     EXPECT_THAT(name, Not(testing::HasSubstr("password")));
   }
+  tuning_->command_line = true;
+  EXPECT_THAT(Sample(&sampler_, 10), Contains(Key(testing::HasSubstr("password"))));
+  tuning_->command_line = false;
+  EXPECT_THAT(Sample(&sampler_, 10), Not(Contains(Key(testing::HasSubstr("password")))))
+      << "though the process did nothing since";
 }
 
 TEST_F(ProcessSamplerTest, Malicious_NamesAreCutAndMadePrintable) {
