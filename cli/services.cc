@@ -165,7 +165,7 @@ void AgentService::Stop() {
 
 int WaitForStop(StopSignals* signals, const AgentService* agent,
                 const AggregatorService* aggregator, const std::function<void()>& reload) {
-  constexpr std::chrono::milliseconds kLook{200};
+  constexpr std::chrono::milliseconds kLook{1000};
   NotifyReady();
   while (true) {
     if (const auto signal = signals->Wait(kLook);
