@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 #include <pthread.h>
@@ -22,6 +23,7 @@ struct EvidenceReader::State {
   std::mutex mutex;  // held to look and to swap, never while something is read
   std::condition_variable changed;
   std::vector<EvidenceSubject> asked;
+  uint64_t asked_ns = 0;  // when, by the owner's clock
   std::map<EvidenceSubject, std::string> found;
   std::vector<uint64_t> durations_ns;
   bool is_at_work = false;  // `asked` waits, or is being read
@@ -49,18 +51,19 @@ EvidenceReader::~EvidenceReader() {
 
 void EvidenceReader::Begin(uint64_t now_monotonic_ns) {
   wanted_.clear();
+  now_ns_ = now_monotonic_ns;
   const std::lock_guard<std::mutex> lock(state_->mutex);
   if (state_->is_fresh) {
     known_ = std::move(state_->found);
-    known_until_ns_ = now_monotonic_ns + kLifeNs;
+    known_until_ns_ = state_->asked_ns + kLifeNs;
     state_->is_fresh = false;
-  } else if (now_monotonic_ns >= known_until_ns_) {
-    known_.clear();
   }
+  if (now_monotonic_ns >= known_until_ns_) known_.clear();
 }
 
 std::string EvidenceReader::Of(const EvidenceSubject& subject) {
-  if (std::find(wanted_.begin(), wanted_.end(), subject) == wanted_.end()) {
+  if (wanted_.size() < kMostSubjects &&
+      std::find(wanted_.begin(), wanted_.end(), subject) == wanted_.end()) {
     wanted_.push_back(subject);
   }
   const auto known = known_.find(subject);
@@ -70,14 +73,22 @@ std::string EvidenceReader::Of(const EvidenceSubject& subject) {
 void EvidenceReader::End() {
   if (wanted_.empty()) return;
   const std::lock_guard<std::mutex> lock(state_->mutex);
-  if (state_->is_at_work) return;
+  if (state_->is_at_work || !HasThread()) return;
   state_->asked = std::move(wanted_);
+  state_->asked_ns = now_ns_;
   state_->is_at_work = true;
-  if (!thread_.joinable()) {
-    thread_ = std::thread([state = state_, source = source_] { Loop(state, source); });
-    pthread_setname_np(thread_.native_handle(), "rs-evidence");
-  }
   state_->changed.notify_all();
+}
+
+bool EvidenceReader::HasThread() {
+  if (thread_.joinable()) return true;
+  try {
+    thread_ = std::thread([state = state_, source = source_] { Loop(state, source); });
+  } catch (const std::system_error&) {
+    return false;  // the limit of threads; the next round tries again
+  }
+  pthread_setname_np(thread_.native_handle(), "rs-evidence");
+  return true;
 }
 
 std::vector<uint64_t> EvidenceReader::TakeDurations() {

@@ -7,6 +7,7 @@
 #define RINGSIDE_AGENT_EVIDENCE_READER_H_
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,8 +27,11 @@ struct EvidenceSubject {
 
 class EvidenceReader {
  public:
-  // What was read is believed for so long: a round that hangs leaves no old texts behind.
+  // So long after it was asked for a text is believed: a round that hangs leaves no old ones
+  // behind.
   static constexpr uint64_t kLifeNs = 3'000'000'000;
+  // What is asked for beyond so many subjects in a round is not read.
+  static constexpr size_t kMostSubjects = 64;
 
   // A text for each subject, those asked for first being the most important; runs in the reader's
   // thread.
@@ -40,7 +44,8 @@ class EvidenceReader {
   EvidenceReader& operator=(const EvidenceReader&) = delete;
 
   // A round: Begin, Of for each subject, End. Of tells what an earlier round found; empty: nothing,
-  // or it is not known yet. End has the subjects read, unless the reader is still at work.
+  // or it is not known yet. End has the subjects read, unless the reader is still at work, or no
+  // thread can be made for it.
   void Begin(uint64_t now_monotonic_ns);
   std::string Of(const EvidenceSubject& subject);
   void End();
@@ -51,6 +56,7 @@ class EvidenceReader {
  private:
   struct State;
   static std::vector<std::string> ReadFromProc(const std::vector<EvidenceSubject>& subjects);
+  bool HasThread();
   static void Loop(const std::shared_ptr<State>& state, const Source& source);
 
   const Source source_;
@@ -59,6 +65,7 @@ class EvidenceReader {
   std::vector<EvidenceSubject> wanted_;  // by the round at hand, each once
   std::map<EvidenceSubject, std::string> known_;
   uint64_t known_until_ns_ = 0;
+  uint64_t now_ns_ = 0;  // of the round at hand
 };
 
 }  // namespace ringside::agent

@@ -87,13 +87,14 @@ proto::InFlightRow RowOf(const ProducerInFlight& sample, const OpenOperation& op
 }
 
 // Whose threads tell what the row waits for. Nothing: it is young, or its process is not seen.
-std::optional<EvidenceSubject> SubjectOf(const Producer& producer, const proto::InFlightRow& row) {
+std::optional<EvidenceSubject> SubjectOf(const Producer& producer, const proto::InFlightRow& row,
+                                         uint32_t own_namespace) {
   const uint64_t process = producer.process();
   if (process == 0 || row.age_ns < ThreadEvidence::kFromAgeNs) return std::nullopt;
   if (row.is_request) return EvidenceSubject{process, 0, true};
   if (row.tid == 0) return std::nullopt;
   const uint32_t its_namespace = producer.segment().identity().pid_namespace;
-  const bool is_ours = its_namespace == 0 || its_namespace == OwnPidNamespace();
+  const bool is_ours = its_namespace == 0 || its_namespace == own_namespace;
   return EvidenceSubject{process, row.tid, is_ours};
 }
 
@@ -103,6 +104,7 @@ std::vector<proto::InFlightRow> OldestRows(const std::vector<ProducerInFlight>& 
                                            size_t most, uint64_t now_monotonic_ns,
                                            EvidenceReader* evidence) {
   evidence->Begin(now_monotonic_ns);
+  const uint32_t own_namespace = OwnPidNamespace();
   std::vector<proto::InFlightRow> rows;
   for (const Candidate& candidate : Oldest(samples, most)) {
     if (candidate.operation != nullptr) {
@@ -112,7 +114,7 @@ std::vector<proto::InFlightRow> OldestRows(const std::vector<ProducerInFlight>& 
     } else {
       continue;
     }
-    const auto subject = SubjectOf(*candidate.sample->producer, rows.back());
+    const auto subject = SubjectOf(*candidate.sample->producer, rows.back(), own_namespace);
     if (subject.has_value()) rows.back().evidence = evidence->Of(*subject);
   }
   evidence->End();

@@ -126,9 +126,10 @@ void ProcessSampler::SampleStat(const Visit& visit, const ProcessStat& stat, boo
 // costs, and most of a host's workers sleep.
 void ProcessSampler::Detail(const Visit& visit, const ProcessStat& stat, Seen* seen) const {
   const bool with_command = tuning_->command_line.load(std::memory_order_relaxed);
-  if (!seen->detail.empty() && stat == seen->at_detail && with_command == seen->with_command &&
-      seen->repeated < kRepeatedDetails) {
-    ++seen->repeated;
+  const uint64_t now = visit.context.now_monotonic_ns;
+  if (!seen->detail.empty() && now - seen->detail_read_ns < kRepeatNs &&
+      stat == seen->detail_stat && visit.process == seen->detail_process &&
+      with_command == seen->detail_has_command) {
     for (proto::SeriesDelta& gauge : seen->detail) {
       gauge.delta.last_unix_ns = visit.context.now_unix_ns;
       visit.out->push_back(gauge);
@@ -137,16 +138,17 @@ void ProcessSampler::Detail(const Visit& visit, const ProcessStat& stat, Seen* s
   }
   const auto begin = static_cast<std::ptrdiff_t>(visit.out->size());
   visit.Gauge("process.threads", "{thread}", stat.threads);
-  SampleDetail(visit, seen);
-  seen->at_detail = stat;
-  seen->with_command = with_command;
-  seen->repeated = 0;
+  SampleDetail(visit, with_command, seen);
+  seen->detail_read_ns = now;
+  seen->detail_stat = stat;
+  seen->detail_process = visit.process;
+  seen->detail_has_command = with_command;
   seen->detail.clear();
   std::copy_if(visit.out->begin() + begin, visit.out->end(), std::back_inserter(seen->detail),
                [](const proto::SeriesDelta& s) { return s.key->kind == proto::Kind::kGauge; });
 }
 
-void ProcessSampler::SampleDetail(const Visit& visit, Seen* seen) const {
+void ProcessSampler::SampleDetail(const Visit& visit, bool with_command, Seen* seen) const {
   const ProcessStatus status =
       ParseProcessStatus(ReadProcFile(visit.directory + "/status", size_t{16} << 10));
   const auto gauge = [&](std::string_view path, std::string_view unit,
@@ -162,18 +164,19 @@ void ProcessSampler::SampleDetail(const Visit& visit, Seen* seen) const {
     visit.Counter("process.context_switches", "{switch}", "type", "involuntary",
                   switches->involuntary);
   }
-  SampleInfo(visit, status, seen);
+  SampleInfo(visit, status, with_command, seen);
 }
 
 // A gauge of 1, whose labels say who the process is.
-void ProcessSampler::SampleInfo(const Visit& visit, const ProcessStatus& status, Seen* seen) const {
+void ProcessSampler::SampleInfo(const Visit& visit, const ProcessStatus& status, bool with_command,
+                                Seen* seen) const {
   seen->cgroup = ParseCgroupPath(ReadProcFile(visit.directory + "/cgroup", 4096));
   proto::LabelList labels;
   const auto add = [&](const char* key, std::string value) {
     if (!value.empty()) labels.emplace_back(key, std::move(value));
   };
   if (!seen->cgroup.empty()) add("cgroup", CgroupLabel(seen->cgroup));
-  if (tuning_->command_line.load(std::memory_order_relaxed)) {
+  if (with_command) {
     add("command", ParseCommandLine(ReadProcFile(visit.directory + "/cmdline", 4096),
                                     proto::kMaxLabelValueBytes));
   }

@@ -32,8 +32,8 @@ struct ProcessTuning {
 
 class ProcessSampler : public Sampler {
  public:
-  // Of a process that did nothing, so many details in a row are those of before.
-  static constexpr uint32_t kRepeatedDetails = 5;
+  // So long the detail of a process that did nothing is said again, before it is read again.
+  static constexpr uint64_t kRepeatNs = 60'000'000'000;
 
   ProcessSampler(std::string proc, const std::string& sys,
                  std::shared_ptr<const ProcessTuning> tuning);
@@ -55,10 +55,11 @@ class ProcessSampler : public Sampler {
     Totals totals;
     ThreadSwitches switches;
     uint64_t next_detail_ns = 0;
-    ProcessStat at_detail;     // when that was read
-    Samples detail;            // its gauges
-    bool with_command = true;  // they may tell its command line
-    uint32_t repeated = 0;     // how often they were said again
+    Samples detail;  // its gauges, and what they hold for
+    uint64_t detail_read_ns = 0;
+    ProcessStat detail_stat;
+    SampledProcess detail_process;
+    bool detail_has_command = true;
     uint64_t next_pss_ns = 0;
     std::string cgroup;
   };
@@ -78,8 +79,9 @@ class ProcessSampler : public Sampler {
   void SampleStat(const Visit& visit, const ProcessStat& stat, bool is_known, Seen* seen) const;
   // Reads it, or says again what it was: for a process whose stat is the same.
   void Detail(const Visit& visit, const ProcessStat& stat, Seen* seen) const;
-  void SampleDetail(const Visit& visit, Seen* seen) const;
-  void SampleInfo(const Visit& visit, const ProcessStatus& status, Seen* seen) const;
+  void SampleDetail(const Visit& visit, bool with_command, Seen* seen) const;
+  void SampleInfo(const Visit& visit, const ProcessStatus& status, bool with_command,
+                  Seen* seen) const;
   // False: there is none.
   bool SampleCgroups(const SampleContext& context, Samples* out);
 

@@ -19,9 +19,9 @@ class ThreadEvidence {
   static constexpr uint64_t kFromAgeNs = 4'000'000'000;
   static constexpr int kThreadsPerRound = 32;
 
+  // For one round.
   explicit ThreadEvidence(std::string proc = "/proc") : proc_(std::move(proc)) {}
 
-  void BeginRound() { budget_ = kThreadsPerRound; }
   // `tid`: as the process sees it; `same_namespace`: which is as we see it. Empty: unknown, or the
   // round's budget is spent.
   std::string OfThread(uint64_t pid, uint64_t tid, bool same_namespace);

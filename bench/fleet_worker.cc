@@ -55,7 +55,8 @@ void RecordAtRate(const std::vector<ringside::Value>& values, double rate) {
   });
 }
 
-void DoRequest(const ringside::Operation& operation) {
+void DoRequest() {
+  static const ringside::Operation operation("bench.request", {{"model", "en-us"}});
   ringside::Request request(operation);
   request.Next("load");
   request.Next("decode");
@@ -64,11 +65,10 @@ void DoRequest(const ringside::Operation& operation) {
 
 void RunThread(const std::vector<ringside::Value>& values, double rate, bool requests,
                std::barrier<>* ready) {
-  const ringside::Operation operation("bench.request", {{"model", "en-us"}});
   for (const ringside::Value& value : values) value.Record(1'000'000);
-  if (requests) DoRequest(operation);
+  if (requests) DoRequest();
   ready->arrive_and_wait();
-  if (rate > 0 && requests) AtRate(rate, [&](uint64_t) { DoRequest(operation); });
+  if (rate > 0 && requests) AtRate(rate, [&](uint64_t) { DoRequest(); });
   if (rate > 0) RecordAtRate(values, rate);
   while (rate == 0) pause();
 }

@@ -113,7 +113,7 @@ TEST_F(ProcessSamplerTest, Detail_OfOneThatDidNothingIsSaidAgainForAMinute) {
   WriteStatus(10);
   const auto first = Sample(&sampler_);
   Write("proc/80/status", "RssAnon:\t  200 kB\n");  // which nobody looks for
-  for (uint32_t i = 0; i < ProcessSampler::kRepeatedDetails; ++i) {
+  for (int i = 1; i < 6; ++i) {
     auto again = Sample(&sampler_, 10);
     EXPECT_EQ(again["process.memory.private/80/ocr"].delta.last, 100 * 1024);
     EXPECT_GT(again["process.memory.private/80/ocr"].delta.last_unix_ns,
@@ -121,6 +121,14 @@ TEST_F(ProcessSamplerTest, Detail_OfOneThatDidNothingIsSaidAgainForAMinute) {
     EXPECT_THAT(again, Not(Contains(Key(StartsWith("process.context_switches")))));
   }
   EXPECT_EQ(Sample(&sampler_, 10)["process.memory.private/80/ocr"].delta.last, 200 * 1024);
+}
+
+TEST_F(ProcessSamplerTest, Detail_OfAnotherProducerOfThatProcessIsReadAnew) {
+  WriteStat(7, 0, 5);
+  WriteStatus(10);
+  Sample(&sampler_);
+  processes_[0].service = "asr";
+  EXPECT_THAT(Sample(&sampler_, 10), Contains(Key("process.memory.private/80/asr")));
 }
 
 TEST_F(ProcessSamplerTest, Detail_OfOneThatDidSomethingIsReadAnew) {

@@ -92,7 +92,7 @@ def test_what_each_worker_does_and_what_is_stuck(stack):
     assert row["age"] > 5 and row["ratio"] > 10 and row["p99"] < 1
     assert "STUCK" in stack.ask("inflight")
     assert row["evidence"].startswith("2 threads: "), "a request is of no thread: those of its process"
-    (thread,) = [row["evidence"] for row in stack.rows("stuck")]
+    (thread,) = wait_for(lambda: [row["evidence"] for row in stack.rows("stuck") if row["evidence"]])
     assert thread.startswith(("in pause", "waits")), "as far as the rights allow it"
 
     def said():
