@@ -6,7 +6,6 @@
 #ifndef RINGSIDE_AGENT_EVIDENCE_READER_H_
 #define RINGSIDE_AGENT_EVIDENCE_READER_H_
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 namespace ringside::agent {
@@ -22,7 +22,13 @@ struct EvidenceSubject {
   uint64_t pid = 0;              // as we see it
   uint64_t tid = 0;              // as the process sees it; 0: all its threads together
   bool is_our_namespace = true;  // the process sees it as we do
-  auto operator<=>(const EvidenceSubject&) const = default;
+
+  friend bool operator<(const EvidenceSubject& a, const EvidenceSubject& b) {
+    return std::tie(a.pid, a.tid, a.is_our_namespace) < std::tie(b.pid, b.tid, b.is_our_namespace);
+  }
+  friend bool operator==(const EvidenceSubject& a, const EvidenceSubject& b) {
+    return std::tie(a.pid, a.tid, a.is_our_namespace) == std::tie(b.pid, b.tid, b.is_our_namespace);
+  }
 };
 
 class EvidenceReader {

@@ -49,12 +49,13 @@ class SharedKey {
     uint64_t identity = 0;
   };
   static const Node* Empty() {
-    static const Node empty;
-    return &empty;
+    static const Node kEmpty;
+    return &kEmpty;
   }
-  static uint64_t Next() { return last_.fetch_add(1, std::memory_order_relaxed) + 1; }
-
-  static inline std::atomic<uint64_t> last_{0};
+  static uint64_t Next() {
+    static std::atomic<uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
 
   std::shared_ptr<const Node> node_;
 };
