@@ -79,7 +79,7 @@ TEST_F(MutatorTest, Malicious_BytesThatChangeWhileTheyAreRead) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(is_long ? 600 : 2);
   uint64_t recorded = 0;
   uint64_t spoiled = 0;
-  while (std::chrono::steady_clock::now() < end) {
+  while (std::chrono::steady_clock::now() < end || spoiled < 4) {
     const Spoiled bad(segments_.path(), static_cast<unsigned>(spoiled++));
     for (int i = 0; i < 8; ++i) {
       good.Record(0, series, static_cast<int64_t>(recorded) + 1);
@@ -90,7 +90,6 @@ TEST_F(MutatorTest, Malicious_BytesThatChangeWhileTheyAreRead) {
   const proto::Distribution delivered = Delivered("good");
   EXPECT_EQ(delivered.Count(), recorded);
   EXPECT_EQ(static_cast<uint64_t>(delivered.sum), recorded * (recorded + 1) / 2);
-  EXPECT_GT(spoiled, 3u);
   EXPECT_TRUE(Last(good.uuid()).quarantine.empty());
 }
 

@@ -117,6 +117,9 @@ class Stack:
         return self
 
     def __exit__(self, *failure):
+        if failure[0] is not None:
+            agents = {host.name: host.agent and host.agent.child.poll() for host in self.hosts}
+            print(f"exit codes: agents {agents}, aggregator {self.aggregator and self.aggregator.child.poll()}")
         for host in self.hosts:
             host.close()
         if self.aggregator and self.aggregator.running():
