@@ -13,7 +13,7 @@ using OperationName = std::pair<std::string, std::string>;
 using OperationNameView = std::pair<std::string_view, std::string_view>;
 
 struct OperationNameLess {
-  using is_transparent = void;
+  using is_transparent = void;  // NOLINT(readability-identifier-naming)
   template <typename A, typename B>
   bool operator()(const A& a, const B& b) const {
     // Paths differ more often than services.
