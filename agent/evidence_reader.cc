@@ -1,7 +1,6 @@
 #include "agent/evidence_reader.h"
 
 #include <algorithm>
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <system_error>
@@ -10,14 +9,10 @@
 #include <pthread.h>
 
 #include "agent/thread_evidence.h"
+#include "agent/thread_farewell.h"
 #include "proto/tick_clock.h"
 
 namespace ringside::agent {
-namespace {
-
-constexpr std::chrono::milliseconds kFarewell{250};
-
-}  // namespace
 
 struct EvidenceReader::State {
   std::mutex mutex;  // held to look and to swap, never while something is read
@@ -36,17 +31,7 @@ EvidenceReader::EvidenceReader(Source source)
     : source_(std::move(source)), state_(std::make_shared<State>()) {}
 
 EvidenceReader::~EvidenceReader() {
-  if (!thread_.joinable()) return;
-  std::unique_lock<std::mutex> lock(state_->mutex);
-  state_->stop = true;
-  state_->changed.notify_all();
-  const bool ended = state_->changed.wait_for(lock, kFarewell, [&] { return state_->ended; });
-  lock.unlock();
-  if (ended) {
-    thread_.join();
-  } else {
-    thread_.detach();
-  }
+  if (thread_.joinable()) Farewell(state_.get(), &thread_);
 }
 
 void EvidenceReader::Begin(uint64_t now_monotonic_ns) {

@@ -9,13 +9,13 @@
 
 #include <pthread.h>
 
+#include "agent/thread_farewell.h"
 #include "proto/tick_clock.h"
 
 namespace ringside::agent {
 namespace {
 
 constexpr uint64_t kNewProcessPauseNs = 250000000;  // a storm of short processes is not followed
-constexpr std::chrono::milliseconds kFarewell{250};
 
 uint64_t IntervalNs(const SamplerSetting& setting) {
   return static_cast<uint64_t>(std::chrono::nanoseconds(setting.interval).count());
@@ -63,17 +63,7 @@ SamplerThread::SamplerThread(std::string name, std::unique_ptr<Sampler> sampler,
   pthread_setname_np(thread_.native_handle(), ("rs-" + name_).substr(0, 15).c_str());
 }
 
-SamplerThread::~SamplerThread() {
-  RequestStop();
-  std::unique_lock<std::mutex> lock(state_->mutex);
-  const bool ended = state_->changed.wait_for(lock, kFarewell, [&] { return state_->ended; });
-  lock.unlock();
-  if (ended) {
-    thread_.join();
-  } else {
-    thread_.detach();
-  }
-}
+SamplerThread::~SamplerThread() { Farewell(state_.get(), &thread_); }
 
 void SamplerThread::RequestStop() {
   const std::lock_guard<std::mutex> lock(state_->mutex);

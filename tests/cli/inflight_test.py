@@ -95,6 +95,12 @@ def test_what_each_worker_does_and_what_is_stuck(stack):
     (thread,) = wait_for(lambda: [row["evidence"] for row in stack.rows("stuck") if row["evidence"]])
     assert thread.startswith(("in pause", "waits")), "as far as the rights allow it"
 
+    def own_time(part):
+        answer = json.loads(stack.ask("query", "agent.sampler.duration", "--stat", "count", "--json",
+                                      "--where", f"sampler={part}", "--last", "1m"))
+        return answer["rows"] and answer["rows"][0]["count"] > 0
+    wait_for(lambda: own_time("inflight") and own_time("evidence"))
+
     def said():
         answer = json.loads(stack.ask("query", "operation.inflight.stuck", "--stat", "last", "--json",
                                       "--where", "operation=transcribe/decode", "--last", "1m"))

@@ -20,7 +20,7 @@ BEGUN = time.monotonic()
 
 def settled(stack, operation, least):
     """The merged totals once nothing is in flight any more: unchanged for two intervals, and at least
-    what must come. A disk that others write to may hold a commit back for seconds."""
+    what must come. A busy machine may hold a commit back for seconds."""
     last = stack.merged(operation)
     same_since = time.monotonic()
     deadline = time.monotonic() + 60
