@@ -148,6 +148,18 @@ TEST_F(StatisticsTest, Values_CoarseSamplesLowerTheScaleOfTheirDeltaAlone) {
   EXPECT_EQ(deltas[1].histogram.scale(), proto::kDefaultScale);
 }
 
+TEST_F(StatisticsTest, Values_CoarseSamplesAreDeliveredAndCountedInEveryInterval) {
+  const uint32_t series = producer_.AddDuration("decode");
+  StartAgent();
+  for (uint64_t recorded = 1; recorded <= 3; ++recorded) {
+    producer_.RecordCoarse(0, series, 1000);
+    CloseInterval();
+    ASSERT_EQ(Deltas("decode").size(), recorded);
+    EXPECT_EQ(Deltas("decode").back().Count(), 1u);
+    EXPECT_EQ(Last(producer_.uuid()).totals.recorded, recorded);
+  }
+}
+
 TEST_F(StatisticsTest, Counters_HaveASumAndNoHistogram) {
   proto::SeriesKey key;
   key.path = "pages";
