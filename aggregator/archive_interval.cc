@@ -2,37 +2,12 @@
 
 #include <string_view>
 
+#include "aggregator/archive_buckets.h"
 #include "aggregator/json_pen.h"
 #include "aggregator/json_text.h"
 
 namespace ringside::aggregator {
 namespace {
-
-// [first_index,count,count,...]; an empty bucket is 0, n of them are -n.
-void AppendBuckets(std::string_view key, const std::vector<proto::BucketRange::Bucket>& buckets,
-                   JsonPen* pen) {
-  if (buckets.empty()) return;
-  pen->Text(key);
-  pen->Number(buckets.front().index);
-  constexpr ptrdiff_t kMostOfOne = 64;
-  int64_t next = buckets.front().index;
-  char* to = pen->Room();
-  for (const auto& [index, count] : buckets) {
-    if (pen->End() - to < kMostOfOne) {
-      pen->Wrote(to);
-      to = pen->Room();
-    }
-    *to++ = ',';
-    if (const int64_t empty = index - next; empty != 0) {
-      to = JsonPen::Put(empty == 1 ? 0 : -empty, to);
-      *to++ = ',';
-    }
-    to = JsonPen::Put(count, to);
-    next = int64_t{index} + 1;
-  }
-  pen->Wrote(to);
-  pen->Text("]");
-}
 
 void AppendSum(proto::Int128 sum, JsonPen* pen) {
   if (sum >= INT64_MIN && sum <= INT64_MAX) return pen->Number(static_cast<int64_t>(sum));
@@ -53,9 +28,19 @@ void IntervalLines::Begin(const std::string& start, const std::string& end) {
   times_ = R"(,"start":")" + start + R"(","end":")" + end + R"(","count":)";
 }
 
+void IntervalLines::AppendAllBuckets(const proto::Histogram& histogram, JsonPen* pen) {
+  constexpr std::string_view kPositive = R"(,"buckets":[)";
+  constexpr std::string_view kNegative = R"(,"negative":[)";
+  if (const auto tokens = proto::TokensOf(histogram.EncodedIfThere()); tokens) {
+    return AppendBuckets(tokens->is_negative ? kNegative : kPositive, *tokens, pen);
+  }
+  histogram.ListFilled(&positive_, &negative_);
+  AppendBuckets(kPositive, positive_, pen);
+  AppendBuckets(kNegative, negative_, pen);
+}
+
 void IntervalLines::Append(uint64_t series, const proto::SeriesDelta& delta, std::string* out) {
   const proto::Distribution& d = delta.delta;
-  d.histogram.ListFilled(&positive_, &negative_);
   JsonPen pen(out);
   AppendMember(R"({"type":"interval","series":)", series, &pen);
   AppendMember(times_, d.Count(), &pen);
@@ -74,8 +59,7 @@ void IntervalLines::Append(uint64_t series, const proto::SeriesDelta& delta, std
   }
   AppendMember(R"(,"scale":)", d.histogram.scale(), &pen);
   if (d.histogram.zero_count() != 0) AppendMember(R"(,"zero":)", d.histogram.zero_count(), &pen);
-  AppendBuckets(R"(,"buckets":[)", positive_, &pen);
-  AppendBuckets(R"(,"negative":[)", negative_, &pen);
+  AppendAllBuckets(d.histogram, &pen);
   if (d.histogram.fractional()) pen.Text(R"(,"fractional":true)");
   pen.Text("}\n");
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "aggregator/json_pen.h"
 #include "proto/batch.h"
 
 namespace ringside::aggregator {
@@ -18,6 +19,8 @@ class IntervalLines {
   void Append(uint64_t series, const proto::SeriesDelta& delta, std::string* out);
 
  private:
+  void AppendAllBuckets(const proto::Histogram& histogram, JsonPen* pen);
+
   using Buckets = std::vector<proto::BucketRange::Bucket>;
 
   std::string times_;  // the members that all lines of the batch have in common

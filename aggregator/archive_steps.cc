@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
+#include <thread>
 #include <vector>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "aggregator/archive_reader.h"
@@ -13,6 +18,7 @@
 #include "aggregator/copy_maker.h"
 #include "aggregator/zstd_file.h"
 #include "proto/fail_point.h"
+#include "proto/unique_fd.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -20,21 +26,20 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = StepOutcome::Kind;
 
-constexpr size_t kCompareBytes = size_t{1} << 20;
+constexpr size_t kPartBytes = size_t{1} << 20;
 
 StepOutcome Failed(const proto::Status& status) { return {Kind::kFailed, status.message(), ""}; }
 
-// Exactly `size` bytes, or what is left.
-std::string ReadPart(ArchiveText* text, size_t size) {
-  std::string part(size, '\0');
+// Exactly kPartBytes, or what is left; valid until `room` is used again.
+std::string_view ReadPart(ArchiveText* text, std::string* room) {
+  room->resize(kPartBytes);
   size_t done = 0;
-  while (done < size) {
-    const size_t got = text->Read(part.data() + done, size - done);
+  while (done < kPartBytes) {
+    const size_t got = text->Read(room->data() + done, kPartBytes - done);
     if (got == 0) break;
     done += got;
   }
-  part.resize(done);
-  return part;
+  return std::string_view(*room).substr(0, done);
 }
 
 // Whether the compressed file holds the plain one's text, the whole of it that counts.
@@ -43,9 +48,11 @@ bool HoldsTheSame(const std::string& plain_path, const std::string& compressed_p
   auto plain = ArchiveText::Open(plain_path, false, limit);
   auto compressed = ArchiveText::Open(compressed_path, true);
   if (!plain.ok() || !compressed.ok()) return false;
+  std::string plain_room;
+  std::string compressed_room;
   while (true) {
-    const std::string expected = ReadPart(&*plain, kCompareBytes);
-    if (ReadPart(&*compressed, kCompareBytes) != expected) return false;
+    const std::string_view expected = ReadPart(&*plain, &plain_room);
+    if (ReadPart(&*compressed, &compressed_room) != expected) return false;
     if (!plain->TakeProblem().empty() || !compressed->TakeProblem().empty()) return false;
     if (expected.empty()) return true;
   }
@@ -57,6 +64,20 @@ uint64_t LimitOf(const std::string& directory, const ArchiveFileName& name) {
   return end && name.kind == ArchiveKind::kRaw ? end->bytes : UINT64_MAX;
 }
 
+// Gives a large file's place back bit by bit. At once, a file system that discards freed blocks
+// lets everybody's next sync wait for it, and with that the acknowledgements of all agents. The
+// file has no name any more: whoever is killed here leaves nothing.
+void ReleaseSlowly(const proto::UniqueFd& file) {
+  constexpr off_t kStepBytes = off_t{16} << 20;
+  constexpr auto kPause = std::chrono::milliseconds(10);
+  struct stat status {};
+  if (!file.ok() || fstat(file.get(), &status) != 0) return;
+  for (off_t size = status.st_size - kStepBytes; size > 0; size -= kStepBytes) {
+    if (ftruncate(file.get(), size) != 0) return;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 StepOutcome Remove(const std::string& directory, const std::vector<std::string>& files) {
   const ArchiveLock lock = ArchiveLock::TryAlone(directory);
   if (!lock.ok()) return {Kind::kBusy, "a reader is at work in " + directory, ""};
@@ -65,10 +86,12 @@ StepOutcome Remove(const std::string& directory, const std::vector<std::string>&
   for (const std::string& file : files) {
     proto::FailPoint::Pass("keeper.before_remove");
     const std::string path = directory + "/" + file;
+    const proto::UniqueFd removed(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
     if (unlink(path.c_str()) != 0 && errno != ENOENT) {
       return Failed(ArchiveError(path, "cannot be removed"));
     }
     proto::FailPoint::Pass("keeper.removed");
+    ReleaseSlowly(removed);
   }
   if (proto::Status synced = SyncDirectory(directory); !synced.ok()) return Failed(synced);
   return {Kind::kDone, std::to_string(files.size()) + " files removed, " + files.front() + " first",
@@ -92,9 +115,10 @@ StepOutcome Compress(const std::string& directory, const ArchiveFileName& plain,
   ZstdFile file(directory, plain.DiskName() + std::string(kZstdSuffix));
   if (proto::Status opened = file.Open(); !opened.ok()) return Failed(opened);
   proto::FailPoint::Pass("keeper.compress_begun");
+  std::string room;
   while (true) {
     if (stop != nullptr && stop->load(std::memory_order_relaxed)) return {Kind::kStopped, "", ""};
-    const std::string part = ReadPart(&*text, kCompareBytes);
+    const std::string_view part = ReadPart(&*text, &room);
     if (part.empty()) break;
     if (proto::Status written = file.Write(part); !written.ok()) return Failed(written);
   }

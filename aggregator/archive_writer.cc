@@ -19,8 +19,8 @@ constexpr uint64_t kDayNs = 24ull * 3600 * 1000000000ull;
 
 // Every file defines its series anew: one that has hardly more than definitions goes on until they
 // are this part of it, but not beyond so many times its size.
-constexpr uint64_t kDefinitionPart = 4;
-constexpr uint64_t kMostTimes = 8;
+constexpr uint64_t kDefinitionPart = 12;
+constexpr uint64_t kMostTimes = 12;
 
 }  // namespace
 

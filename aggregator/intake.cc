@@ -69,15 +69,15 @@ int Intake::DoWork(uint64_t now_unix_ns) {
   if (!group_.empty()) {
     if (now_unix_ns < retry_unix_ns_ || !CommitGroup()) return 0;
   }
-  const std::vector<Arrival> arrivals = receiver_->Take(kGroupFrames, limits_.group_bytes);
-  for (const Arrival& arrival : arrivals) Handle(arrival);
+  arrivals_ = receiver_->Take(kGroupFrames, limits_.group_bytes);
+  for (const Arrival& arrival : arrivals_) Handle(arrival);
   SendAcks();
   if (!group_.empty()) CommitGroup();
-  if (!arrivals.empty()) {
+  if (!arrivals_.empty()) {
     const std::lock_guard lock(status_mutex_);
     published_ = counters_;
   }
-  return static_cast<int>(arrivals.size());
+  return static_cast<int>(arrivals_.size());
 }
 
 void Intake::Handle(const Arrival& arrival) {
@@ -164,7 +164,8 @@ void Intake::HandleInFlight(const Arrival& arrival, const proto::FrameView& fram
 
 void Intake::HandleBatch(const Arrival& arrival, const proto::FrameView& frame) {
   // DecodeBatch proves that header and payload name the same batch.
-  proto::Result<proto::Batch> batch = proto::DecodeBatch(frame, {&keys_, limits_.batch_bytes});
+  proto::Result<proto::Batch> batch =
+      proto::DecodeBatch(frame, {&keys_, limits_.batch_bytes, true});
   if (!batch.ok()) return Refuse(arrival, AgentOf(frame.header), batch.message());
   const proto::BatchId& id = batch->id;
   if (id.agent.IsZero() || id.sequence == 0) {

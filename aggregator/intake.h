@@ -125,7 +125,8 @@ class Intake {
   std::vector<std::string> frames_;   // of the group, for it
   bool is_group_kept_ = false;        // by it
   AppliedSets applied_;
-  std::vector<proto::Batch> group_;  // not durable yet
+  std::vector<Arrival> arrivals_;    // of the turn; while the group waits, that which it came by
+  std::vector<proto::Batch> group_;  // not durable yet; its histograms lie in those frames
   AppliedSets in_group_;
   // Who waits for which of the group: a resent batch may come by another connection.
   std::vector<std::pair<std::string, proto::BatchId>> waiting_;

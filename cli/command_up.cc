@@ -1,4 +1,5 @@
 // `ringside up`: agent and aggregator in one process, the embedded default.
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -18,6 +19,9 @@
 
 namespace ringside::cli {
 namespace {
+
+// At the end, until its aggregator, which is in this process, has everything.
+constexpr std::chrono::seconds kStopPatience{15};
 
 constexpr const char* kFooter =
     "Runs until SIGINT or SIGTERM; what was recorded until then is merged first.\n"
@@ -77,7 +81,7 @@ int RunUp(Configuration* configuration) {
   std::fflush(stdout);
   const int exit_code = WaitForStop(&signals, &agent, &aggregator,
                                     [&] { configuration->Reload(&agent, &aggregator); });
-  agent.Stop();
+  agent.Stop(kStopPatience);
   aggregator.Stop();
   return exit_code;
 }

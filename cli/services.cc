@@ -152,13 +152,13 @@ void AgentService::ConfigureSamplers(const agent::SamplersConfig& samplers) {
 
 void AgentService::ReloadKeys() { agent_->ReloadKeys(); }
 
-void AgentService::Stop() {
+void AgentService::Stop(std::chrono::seconds patience) {
   if (!thread_.joinable()) {
     return;
   }
   stop_ = true;
   thread_.join();
-  if (!agent_->FlushAndStop()) {
+  if (!agent_->FlushAndStop(patience)) {
     spdlog::warn("not everything was acknowledged: it is kept and sent by the next agent here");
   }
 }

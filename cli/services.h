@@ -4,6 +4,7 @@
 #define RINGSIDE_CLI_SERVICES_H_
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -57,8 +58,8 @@ class AgentService {
 
   // `options.state` must be set.
   proto::Status Start(const AgentOptions& options);
-  // Sends what the segments hold and waits, within limits, until it is acknowledged.
-  void Stop();
+  // Sends what the segments hold and waits until it is acknowledged, but not longer.
+  void Stop(std::chrono::seconds patience = std::chrono::seconds(5));
   // Which samplers run, and how often, from now on.
   void ConfigureSamplers(const agent::SamplersConfig& samplers);
   // Reads the key files again.

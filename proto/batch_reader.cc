@@ -30,7 +30,7 @@ class BatchReader {
     batch.interval_end_unix_ns = cursor_.ReadUnsigned("batch.interval_end");
     ReadTable();
     ReadRows("batch.producers", kProducerElements, &batch.producers,
-             [this] { return ReadProducer(); });
+             [this](ProducerDelta* row) { *row = ReadProducer(); });
     cursor_.SkipExtra("batch", extra);
     if (cursor_.ok() && cursor_.Remaining() != 0) {
       cursor_.Fail("batch", std::to_string(cursor_.Remaining()) + " trailing bytes");
@@ -56,14 +56,14 @@ class BatchReader {
     }
   }
 
-  // Rows of at least `elements` values, and so of as many bytes and one.
+  // Rows of at least `elements` values, and so of as many bytes and one. `read_one` fills a row.
   template <typename T, typename ReadOne>
   void ReadRows(const char* field, size_t elements, std::vector<T>* rows, ReadOne read_one) {
     const size_t count = cursor_.ReadArray(field, elements + 1);
     Charge(field, count * sizeof(T));
     if (!cursor_.ok()) return;
     rows->reserve(count);
-    for (size_t i = 0; i < count && cursor_.ok(); ++i) rows->push_back(read_one());
+    for (size_t i = 0; i < count && cursor_.ok(); ++i) read_one(&rows->emplace_back());
   }
 
   void CheckIdentity(const WireHeader& header, const BatchId& id) {
@@ -190,7 +190,8 @@ class BatchReader {
     const std::string_view bytes = cursor_.ReadBinary("series.histogram", kMaxFrameBytes);
     if (!cursor_.ok()) return Histogram();
     const size_t most_cells = (options_.most_bytes - decoded_bytes_) / sizeof(uint64_t);
-    Result<Histogram> histogram = Histogram::Decode(bytes, most_cells);
+    Result<Histogram> histogram = options_.borrow ? Histogram::DecodeBorrowed(bytes, most_cells)
+                                                  : Histogram::Decode(bytes, most_cells);
     if (!histogram) {
       cursor_.Fail("series.histogram", histogram.message());
       return Histogram();
@@ -223,18 +224,17 @@ class BatchReader {
     if (cursor_.ok() && delta->min > delta->max) cursor_.Fail("series.min", "above series.max");
   }
 
-  SeriesDelta ReadSeries() {
-    SeriesDelta series;
+  void ReadSeries(SeriesDelta* series) {
+    Distribution& delta = series->delta;
     const size_t extra = cursor_.ReadRow("series", kSeriesElements);
-    series.key = ReadKey();
-    series.delta.resolution = ReadResolution("series.delta_resolution");
-    series.delta.histogram = ReadHistogram();
-    series.delta.sum = ReadSum();
-    ReadExtremes(&series.delta);
-    series.delta.last = cursor_.ReadSigned("series.last");
-    series.delta.last_unix_ns = cursor_.ReadUnsigned("series.last_unix_ns");
+    series->key = ReadKey();
+    delta.resolution = ReadResolution("series.delta_resolution");
+    delta.histogram = ReadHistogram();
+    delta.sum = ReadSum();
+    ReadExtremes(&delta);
+    delta.last = cursor_.ReadSigned("series.last");
+    delta.last_unix_ns = cursor_.ReadUnsigned("series.last_unix_ns");
     cursor_.SkipExtra("series", extra);
-    return series;
   }
 
   AttributeValue ReadAttributeValue(const char* field) {
@@ -294,7 +294,8 @@ class BatchReader {
     request.error_type = Interned("request.error_type", kMaxErrorTypeBytes);
     request.error_message = Text("request.error_message");
     request.attributes = ReadAttributes("request.attributes");
-    ReadRows("request.steps", kStepElements, &request.steps, [this] { return ReadStep(); });
+    ReadRows("request.steps", kStepElements, &request.steps,
+             [this](StepRow* row) { *row = ReadStep(); });
     cursor_.SkipExtra("request", extra);
     return request;
   }
@@ -344,11 +345,12 @@ class BatchReader {
     producer.is_final = cursor_.ReadBool("producer.is_final");
     producer.quarantine = Interned("producer.quarantine", kMaxTextBytes);
     producer.totals = ReadTotals();
-    ReadRows("producer.series", kSeriesElements, &producer.series, [this] { return ReadSeries(); });
+    ReadRows("producer.series", kSeriesElements, &producer.series,
+             [this](SeriesDelta* row) { ReadSeries(row); });
     ReadRows("producer.requests", kRequestElements, &producer.requests,
-             [this] { return ReadRequest(); });
+             [this](RequestRow* row) { *row = ReadRequest(); });
     ReadRows("producer.timings", kTimingElements, &producer.timings,
-             [this] { return ReadTiming(); });
+             [this](TimingRow* row) { *row = ReadTiming(); });
     cursor_.SkipExtra("producer", extra);
     return producer;
   }

@@ -178,7 +178,7 @@ void Histogram::Merge(const Histogram& other) {
   if (&other == this) NeedCells();  // else it would be read while it is decoded
   if (empty()) {
     *this = other;
-  } else if (other.encoded_.empty() || !MergeEncoded(other.encoded_).ok()) {
+  } else if (other.encoded_.empty() || !MergeEncoded(other.encoded_.view()).ok()) {
     MergeCells(other);
   }
 }
@@ -248,7 +248,7 @@ std::optional<double> Histogram::Quantile(double q) const {
 }
 
 bool operator==(const Histogram& a, const Histogram& b) {
-  if (!a.encoded_.empty() && !b.encoded_.empty()) return a.encoded_ == b.encoded_;
+  if (!a.encoded_.empty() && !b.encoded_.empty()) return a.encoded_.view() == b.encoded_.view();
   a.NeedCells();
   b.NeedCells();
   return a.scale_ == b.scale_ && a.fractional_ == b.fractional_ && a.zero_count_ == b.zero_count_ &&

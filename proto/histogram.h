@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/encoded_bytes.h"
 #include "proto/exponential_index.h"
 #include "proto/status.h"
 
@@ -119,11 +120,15 @@ class Histogram {
   void Encode(std::string* out) const;
   // The same bytes, without a copy where they are there; else they are put into `room`.
   std::string_view Encoded(std::string* room) const;
+  // The bytes where they are there already (histogram_tokens.h walks them); else empty.
+  std::string_view EncodedIfThere() const { return encoded_.view(); }
   // The bytes are untrusted. On error nothing was merged. As Merge() of what they hold.
   Status MergeEncoded(std::string_view bytes);
   // The bytes are untrusted. Refuses what would take more than `max_cells` bucket cells in memory
   // (before allocating them).
   static Result<Histogram> Decode(std::string_view bytes, size_t max_cells = kMaxCells);
+  // The same without a copy: the bytes must outlive what is returned. Its copies have their own.
+  static Result<Histogram> DecodeBorrowed(std::string_view bytes, size_t max_cells = kMaxCells);
   static constexpr size_t kMaxCells = size_t{4} * kMaxIndexOctaves << kMaxScale;
   // Cells that this histogram holds in memory.
   size_t CellCount() const { return positive_.counts().size() + negative_.counts().size(); }
@@ -144,7 +149,7 @@ class Histogram {
   mutable BucketRange negative_;
   // What Decode was given, until the cells were needed; they are empty until then. Proved, with at
   // least one bucket.
-  mutable std::string encoded_;
+  mutable EncodedBytes encoded_;
   uint64_t encoded_count_ = 0;
 };
 

@@ -114,7 +114,7 @@ size_t CellsOf(std::string_view bytes) {
 
 void Histogram::Encode(std::string* out) const {
   if (!encoded_.empty()) {
-    out->append(encoded_);
+    out->append(encoded_.view());
     return;
   }
   Buckets positive;
@@ -124,13 +124,19 @@ void Histogram::Encode(std::string* out) const {
 }
 
 std::string_view Histogram::Encoded(std::string* room) const {
-  if (!encoded_.empty()) return encoded_;
+  if (!encoded_.empty()) return encoded_.view();
   room->clear();
   Encode(room);
   return *room;
 }
 
 Result<Histogram> Histogram::Decode(std::string_view bytes, size_t max_cells) {
+  Result<Histogram> histogram = DecodeBorrowed(bytes, max_cells);
+  if (histogram) histogram->encoded_ = EncodedBytes::CopyOf(histogram->encoded_.view());
+  return histogram;
+}
+
+Result<Histogram> Histogram::DecodeBorrowed(std::string_view bytes, size_t max_cells) {
   Cursor cursor = CursorOf(bytes);
   Head head;
   if (!ReadHead(&cursor, &head)) return ErrorOf(cursor);
@@ -146,15 +152,14 @@ Result<Histogram> Histogram::Decode(std::string_view bytes, size_t max_cells) {
   histogram.fractional_ = head.fractional;
   histogram.zero_count_ = head.zero_count;
   if (!head.HasBuckets()) return histogram;
-  histogram.encoded_.assign(bytes);
+  histogram.encoded_ = EncodedBytes::Borrow(bytes);
   histogram.encoded_count_ = tally.total;
   return histogram;
 }
 
 void Histogram::FillCells() const {
-  const std::string bytes = std::move(encoded_);
-  encoded_.clear();
-  Cursor cursor = CursorOf(bytes);
+  const EncodedBytes bytes = std::move(encoded_);
+  Cursor cursor = CursorOf(bytes.view());
   Head head;
   ReadHead(&cursor, &head);
   uint64_t* const positive = positive_.CoverRun(head.positive.first, head.positive.span);
@@ -170,12 +175,13 @@ void Histogram::ListFilled(Buckets* positive, Buckets* negative) const {
     negative_.AppendFilled(negative);
     return;
   }
-  Cursor cursor = CursorOf(encoded_);
+  const std::string_view bytes = encoded_.view();
+  Cursor cursor = CursorOf(bytes);
   Head head;
   ReadHead(&cursor, &head);
   Tally tally{head.zero_count};
-  positive->resize(head.positive.span == 0 ? 0 : encoded_.size());
-  negative->resize(head.negative.span == 0 ? 0 : encoded_.size());
+  positive->resize(head.positive.span == 0 ? 0 : bytes.size());
+  negative->resize(head.negative.span == 0 ? 0 : bytes.size());
   BucketRange::Bucket* positive_end = positive->data();
   BucketRange::Bucket* negative_end = negative->data();
   ReadRuns(&cursor, head, ListingSink{head.positive.first, &positive_end},

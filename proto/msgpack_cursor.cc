@@ -168,7 +168,7 @@ bool MsgpackCursor::ReadHead(const char* field, Head* head) {
   return true;
 }
 
-uint64_t MsgpackCursor::ReadUnsigned(const char* field, uint64_t most) {
+uint64_t MsgpackCursor::ReadAnyUnsigned(const char* field, uint64_t most) {
   Head head;
   if (!ReadHead(field, &head)) return 0;
   const bool is_signed = head.type == MsgpackType::kSigned;
@@ -188,7 +188,7 @@ uint64_t MsgpackCursor::ReadUnsigned(const char* field, uint64_t most) {
   return head.bits;
 }
 
-int64_t MsgpackCursor::ReadSigned(const char* field) {
+int64_t MsgpackCursor::ReadAnySigned(const char* field) {
   Head head;
   if (!ReadHead(field, &head)) return 0;
   if (head.type == MsgpackType::kUnsigned && head.bits > static_cast<uint64_t>(INT64_MAX)) {

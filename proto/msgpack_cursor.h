@@ -43,8 +43,19 @@ class MsgpackCursor {
 
   MsgpackType NextType() const;
 
-  uint64_t ReadUnsigned(const char* field, uint64_t most = UINT64_MAX);
-  int64_t ReadSigned(const char* field);
+  // Most numbers are of one byte.
+  uint64_t ReadUnsigned(const char* field, uint64_t most = UINT64_MAX) {
+    const uint64_t small = PeekByte();
+    if (small >= 0x80 || small > most) return ReadAnyUnsigned(field, most);
+    ++at_;
+    return small;
+  }
+  int64_t ReadSigned(const char* field) {
+    const uint64_t small = PeekByte();
+    if (small >= 0x80) return ReadAnySigned(field);
+    ++at_;
+    return static_cast<int64_t>(small);
+  }
   bool ReadBool(const char* field);
   double ReadDouble(const char* field);  // finite, or an error
   std::string_view ReadString(const char* field, size_t most_bytes);
@@ -67,6 +78,10 @@ class MsgpackCursor {
     uint64_t body = 0;    // bytes that belong to it
   };
 
+  // 0xff, which is no number of one byte, where nothing is left: after an error, nothing is.
+  uint8_t PeekByte() const { return at_ == end_ ? 0xff : static_cast<uint8_t>(*at_); }
+  uint64_t ReadAnyUnsigned(const char* field, uint64_t most);
+  int64_t ReadAnySigned(const char* field);
   // False, with an error, where the bytes end inside the head.
   bool ReadHead(const char* field, Head* head);
   bool SizedHead(const char* field, uint8_t first, Head* head);

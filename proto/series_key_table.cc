@@ -53,17 +53,30 @@ uint64_t SeriesKeyTable::HashOf(const SeriesKeyView& view) const {
 }
 
 SharedKey SeriesKeyTable::Find(const SeriesKeyView& view) {
-  SharedKey& known = known_[HashOf(view)];
-  if (view.Equals(*known)) return known;
+  // Batches name the same series in the same order, mostly.
+  Known* const guess = last_ == nullptr ? nullptr : last_->next;
+  Known* const found = guess != nullptr && view.Equals(*guess->key) ? guess : FindByHash(view);
+  if (last_ != nullptr) last_->next = found;
+  last_ = found;
+  const SharedKey key = found->key;
+  if (bytes_ > most_bytes_) Clear();
+  return key;
+}
+
+SeriesKeyTable::Known* SeriesKeyTable::FindByHash(const SeriesKeyView& view) {
+  Known& known = known_[HashOf(view)];
+  if (view.Equals(*known.key)) return &known;
   SeriesKey key = view.Copy();
   if (prepare_) prepare_(&key);
   bytes_ += BytesOf(key);
-  SharedKey made = known = std::move(key);
-  if (bytes_ > most_bytes_) {
-    known_.clear();
-    bytes_ = 0;
-  }
-  return made;
+  known.key = std::move(key);
+  return &known;
+}
+
+void SeriesKeyTable::Clear() {
+  known_.clear();
+  last_ = nullptr;
+  bytes_ = 0;
 }
 
 }  // namespace ringside::proto

@@ -43,12 +43,20 @@ class SeriesKeyTable {
   size_t size() const { return known_.size(); }
 
  private:
+  struct Known {
+    SharedKey key;
+    Known* next = nullptr;  // what was asked for after it last time
+  };
+
   uint64_t HashOf(const SeriesKeyView& view) const;
+  Known* FindByHash(const SeriesKeyView& view);
+  void Clear();
 
   const size_t most_bytes_;
   const Prepare prepare_;
   const uint64_t seed_;  // nobody can choose names that meet in one place
-  std::unordered_map<uint64_t, SharedKey> known_;
+  std::unordered_map<uint64_t, Known> known_;
+  Known* last_ = nullptr;  // what was asked for before
   size_t bytes_ = 0;
 };
 

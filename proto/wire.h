@@ -67,6 +67,9 @@ Result<Ack> DecodeAck(const FrameView& frame);
 struct DecodeOptions {
   SeriesKeyTable* keys = nullptr;        // where series' keys are shared; null: nowhere
   size_t most_bytes = kMaxDecodedBytes;  // of memory for one batch; beyond it nothing more is read
+  // Histograms stay in the frame's bytes, which then must outlive the batch; copies of them need
+  // not.
+  bool borrow = false;
 };
 Result<Batch> DecodeBatch(const FrameView& frame, const DecodeOptions& options = {});
 

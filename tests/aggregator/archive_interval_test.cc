@@ -48,6 +48,29 @@ TEST(ArchiveInterval, RoundTrip_Lognormal) {
   }
 }
 
+// What came as bytes is written from them, what was merged from cells: the same line.
+TEST(ArchiveInterval, FromBytesAndFromCells_IsTheSameText) {
+  std::mt19937_64 random(2);
+  for (int bits = 0; bits < 52; ++bits) {
+    for (const int density : {1, 3, 40}) {
+      proto::SeriesDelta delta;
+      proto::Histogram& histogram = delta.delta.histogram;
+      for (int i = 0; i < 4000; ++i) {
+        if (random() % static_cast<uint64_t>(density) != 0) continue;
+        const uint64_t count = 1 + random() % (uint64_t{1} << bits);
+        if (bits % 3 != 1) histogram.AddPositive(i - 100, count);
+        if (bits % 3 != 0) histogram.AddNegative(i - 100, count);
+      }
+      const std::string from_cells = LineOf(7, delta);
+      std::string bytes;
+      histogram.Encode(&bytes);
+      histogram = *proto::Histogram::Decode(bytes);
+      EXPECT_EQ(LineOf(7, delta), from_cells);
+      ExpectSame(delta);
+    }
+  }
+}
+
 TEST(ArchiveInterval, RoundTrip_Gauge) {
   proto::SeriesDelta delta;
   delta.delta.Record(std::numeric_limits<int64_t>::max(), 1'740'787'200'000'000'000);

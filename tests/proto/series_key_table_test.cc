@@ -1,7 +1,10 @@
 #include "proto/series_key_table.h"
 
 #include <algorithm>
+#include <map>
+#include <random>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -68,6 +71,24 @@ TEST(SeriesKeyTableTest, EveryFieldTellsKeysApart) {
   expect_other([](SeriesKeyView* view) { view->labels[0].first = "mode"; });
   expect_other([](SeriesKeyView* view) { view->labels[0].second = "b"; });
   EXPECT_EQ(table.size(), 11u);
+}
+
+// A key is looked for behind the one before first.
+TEST(SeriesKeyTableTest, AnyOrder_FindsTheSameObjects) {
+  SeriesKeyTable table(1 << 20);
+  std::vector<std::string> paths;
+  for (int i = 0; i < 9; ++i) paths.push_back("path-" + std::to_string(i));
+  std::map<std::string, uint64_t> identities;
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 200; ++round) {
+    if (round % 3 == 0) std::shuffle(paths.begin(), paths.end(), random);
+    for (const std::string& path : paths) {
+      const SharedKey key = table.Find(View(path));
+      EXPECT_EQ(key->path, path);
+      EXPECT_EQ(identities.try_emplace(path, key.identity()).first->second, key.identity());
+    }
+  }
+  EXPECT_EQ(table.size(), paths.size());
 }
 
 TEST(SeriesKeyTableTest, Bound_BeginsAnewAndKeysStayWithWhoHasThem) {
