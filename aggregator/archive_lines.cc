@@ -120,8 +120,11 @@ std::string HeadLine(const ArchiveFileName& name, ArchiveHead* head) {
   return line;
 }
 
-ArchiveLines::ArchiveLines(std::string stem)
-    : stem_(std::move(stem)), seeds_{proto::NewRandom64(), proto::NewRandom64()} {}
+ArchiveLines::ArchiveLines(std::string stem, size_t expected_series)
+    : stem_(std::move(stem)), seeds_{proto::NewRandom64(), proto::NewRandom64()} {
+  series_.reserve(expected_series);
+  met_.reserve(expected_series);
+}
 
 ArchiveLines::Digest ArchiveLines::DigestOf(std::string_view packed) const {
   return {proto::Checksum(packed, seeds_.first), proto::Checksum(packed, seeds_.second)};
@@ -135,18 +138,19 @@ void ArchiveLines::AppendLines(const proto::Batch& batch, const ArchivedBatch* m
   for (size_t i = 0; i < batch.producers.size(); ++i) {
     const proto::ProducerDelta& producer = batch.producers[i];
     AppendProducer(batch, producer, merged == nullptr ? nullptr : &merged->merged[i], out);
+    definitions_.Begin(batch.host, producer);
     PackProducer(producer, &packed_);
     packed_producer_ = packed_.size();
     producer_ = DigestOf(packed_).first;
     for (const proto::SeriesDelta& delta : producer.series) {
-      intervals_.Append(Define(batch, producer, delta.key, out), delta, out);
+      intervals_.Append(Define(delta.key, out), delta, out);
     }
     for (const proto::RequestRow& request : producer.requests) {
       AppendRequestLine(batch.host, producer, request, out);
       out->push_back('\n');
     }
     for (const proto::TimingRow& timing : producer.timings) {
-      const uint64_t series = Define(batch, producer, timing.key, out);
+      const uint64_t series = Define(timing.key, out);
       JsonObject object(out);
       object.String("type", "timing");
       object.Integer("series", series);
@@ -181,8 +185,7 @@ uint64_t ArchiveLines::Append(const proto::Batch& batch, const ArchivedBatch* me
   return CloseChained(stem_, previous, begin, out);
 }
 
-uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
-                              const proto::SharedKey& key, std::string* out) {
+uint64_t ArchiveLines::Define(const proto::SharedKey& key, std::string* out) {
   const auto is = [&](const Met& met) {
     return met.producer == producer_ && met.key == key.identity();
   };
@@ -190,7 +193,9 @@ uint64_t ArchiveLines::Define(const proto::Batch& batch, const proto::ProducerDe
   if (guess != 0 && is(met_[guess - 1])) return last_ = guess;
   const auto [number, is_new] = Number(key);
   if (is_new) {
-    AppendDefinition(number, batch, producer, key, out);
+    const size_t before = out->size();
+    definitions_.Append(number, key, out);
+    definition_bytes_ += out->size() - before;
     met_.emplace_back();
   }
   Met& met = met_[number - 1];
@@ -205,31 +210,6 @@ std::pair<uint64_t, bool> ArchiveLines::Number(const proto::SeriesKey& key) {
   PackKey(key, &packed_);
   const auto [found, is_new] = series_.try_emplace(DigestOf(packed_), series_.size() + 1);
   return {found->second, is_new};
-}
-
-void ArchiveLines::AppendDefinition(uint64_t number, const proto::Batch& batch,
-                                    const proto::ProducerDelta& producer,
-                                    const proto::SeriesKey& key, std::string* out) {
-  const size_t before = out->size();
-  JsonObject object(out);
-  object.String("type", "series");
-  object.Integer("series", number);
-  object.String("path", key.path);
-  object.String("kind", ToString(key.kind));
-  object.String("unit", key.unit);
-  object.Signed("resolution", key.resolution);
-  object.Bool("signed", key.is_signed);
-  object.String("outcome", ToString(key.outcome));
-  object.String("error_type", key.error_type);
-  object.Labels("labels", key.labels);
-  object.Labels("resource_labels", producer.labels);
-  object.String("host", batch.host);
-  object.String("service", producer.service);
-  object.String("instance", producer.instance);
-  object.String("producer", proto::ToString(producer.uuid));
-  object.Close();
-  out->push_back('\n');
-  definition_bytes_ += out->size() - before;
 }
 
 void ArchiveLines::AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,

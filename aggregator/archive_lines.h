@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "aggregator/archive_definition.h"
 #include "aggregator/archive_format.h"
 #include "aggregator/archive_interval.h"
 #include "aggregator/archived_batch.h"
@@ -25,7 +26,8 @@ void AppendRequestLine(const std::string& host, const proto::ProducerDelta& prod
 
 class ArchiveLines {
  public:
-  explicit ArchiveLines(std::string stem);
+  // `expected_series`: about so many, if known, find their room at once.
+  explicit ArchiveLines(std::string stem, size_t expected_series = 0);
 
   // Appends the batch's lines and its commit line, and returns the commit's chain value.
   uint64_t Append(const proto::Batch& batch, uint64_t previous, std::string* out) {
@@ -50,13 +52,9 @@ class ArchiveLines {
                   std::string* out);
   void AppendLines(const proto::Batch& batch, const ArchivedBatch* merged, std::string* out);
   // The number of a series, whose definition is written first where it has none yet.
-  uint64_t Define(const proto::Batch& batch, const proto::ProducerDelta& producer,
-                  const proto::SharedKey& key, std::string* out);
+  uint64_t Define(const proto::SharedKey& key, std::string* out);
   // The same by its digest: is it new?
   std::pair<uint64_t, bool> Number(const proto::SeriesKey& key);
-  void AppendDefinition(uint64_t number, const proto::Batch& batch,
-                        const proto::ProducerDelta& producer, const proto::SeriesKey& key,
-                        std::string* out);
   void AppendProducer(const proto::Batch& batch, const proto::ProducerDelta& producer,
                       const MergedProducer* merged, std::string* out);
 
@@ -89,6 +87,7 @@ class ArchiveLines {
   // Of a series, reused; the first `packed_producer_` bytes are of the producer at hand.
   std::string packed_;
   size_t packed_producer_ = 0;
+  DefinitionLines definitions_;
   IntervalLines intervals_;
   std::string interval_start_;  // of the batch at hand, as text
   std::string interval_end_;

@@ -101,8 +101,9 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
   }
   proto::FailPoint::Pass("archive.opened");
 
-  file_.emplace(File{name, std::move(file), ArchiveLines(name.stem), position_.link,
-                     now_unix_ns / kDayNs, line.size(), line.size(), head.chain, false});
+  file_.emplace(File{name, std::move(file), ArchiveLines(name.stem, expected_series_),
+                     position_.link, now_unix_ns / kDayNs, line.size(), line.size(), head.chain,
+                     false});
   ++position_.next_number;
   ++file_count_;
   return {};
@@ -146,6 +147,7 @@ ArchivePosition ArchiveWriter::Close() {
 
 void ArchiveWriter::CloseFile() {
   position_.link = {file_->name.FileName(), file_->durable_bytes, file_->durable_chain};
+  expected_series_ = file_->lines.series_count();
   file_.reset();
 }
 

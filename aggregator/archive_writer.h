@@ -77,7 +77,8 @@ class ArchiveWriter {
   const ArchiveWriterOptions options_;
   ArchivePosition position_;
   std::optional<File> file_;
-  std::string text_;  // reused
+  std::string text_;            // reused
+  size_t expected_series_ = 0;  // in the next file: as many as in the last one
   uint64_t file_count_ = 0;
 };
 

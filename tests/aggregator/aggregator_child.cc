@@ -21,10 +21,10 @@ int main(int argc, char** argv) {
   config.data_dir = argv[1];
   config.listen = argv[2];
   config.http = "";
-  config.rotate_bytes = 8192;  // small, so that a short test passes many rotations
+  config.rotate_bytes = 5 << 10;  // small, so that a short test passes many rotations
   config.archive_pause_ms = 2;
   if (argc == 4 && std::string_view(argv[3]) == "life") {
-    config.rotate_bytes = 2048;
+    config.rotate_bytes = 1 << 10;
     config.archive.copy_after_ns = {0, 0, 0};
     config.archive.least_files = 2;
     config.archive.most_files = 3;

@@ -28,7 +28,7 @@ class ArchiveSchemaTest : public testing::Test {
   ~ArchiveSchemaTest() override { fs::remove_all(directory_); }
 
   void WriteArchive() {
-    ArchiveWriter writer({directory_, uint64_t{16} << 10}, {});
+    ArchiveWriter writer({directory_, uint64_t{8} << 10}, {});
     AppliedSets applied;
     for (uint64_t seed = 1; seed <= 3; ++seed) {
       RandomAgent agent(seed);

@@ -170,7 +170,7 @@ TEST_F(ArchiveTest, Restart_WithoutABatchLeavesNoFileBehind) {
 }
 
 TEST_F(ArchiveTest, Rotation_BySizeAndByDay) {
-  Start(4096);
+  Start(2048);
   CommitSome(20);
   const size_t by_size = Files().size();
   EXPECT_GT(by_size, 3u);
