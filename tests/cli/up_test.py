@@ -41,7 +41,7 @@ class Up:
         return sum(row["count"] for row in json.loads(result.stdout)["rows"])
 
     def wait_for(self, count):
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while self.count() != count:
             assert time.monotonic() < deadline, self.count()
             time.sleep(0.05)

@@ -37,15 +37,16 @@ def test_an_alert_fires_is_logged_and_resolves():
         stack.start_aggregator("--rules", rules)
         host = stack.host("a")
         host.start_agent()
-        host.start_worker(operation="decode", label="model=en-us", records=1000)[0].child.wait(30)
+        worker, _ = host.start_worker(operation="decode", label="model=en-us", records=10**9, pace_us=1000)
         wait_until(lambda: "firing" in states(stack, "SlowDecode"), 20, lambda: fired(stack))
+        worker.kill()
         line = next(entry for entry in fired(stack) if entry["alert"] == "SlowDecode")
         assert line["labels"]["severity"] == "page"
         assert line["value"] > 100e-6
         assert "decode p99 is" in line["annotations"]["summary"]
         assert "SlowDecode" in stack.aggregator.output()
         # Nothing is recorded any more: the window empties, and without samples no rule holds.
-        wait_until(lambda: states(stack, "SlowDecode")[-1] == "resolved", 20, lambda: fired(stack))
+        wait_until(lambda: states(stack, "SlowDecode")[-1] == "resolved", 60, lambda: fired(stack))
         assert states(stack, "NeverSlow") == []
 
 

@@ -207,7 +207,7 @@ def test_a_backup_by_the_page_while_the_aggregator_runs_restores_all_until_then(
             assert before <= count <= stack.merged("work")[0]
             stack.aggregator.kill()
         stack.start_aggregator()
-        assert worker.child.wait(60) == 0
+        assert worker.child.wait(200) == 0
         _, ended = oracle_totals([oracle])
         wait_until(lambda: stack.merged("work") == ended, 30, lambda: (stack.merged("work"), ended))
         assert back_up(stack.data, tmp_path / "last") == ended

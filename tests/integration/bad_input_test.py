@@ -110,12 +110,12 @@ def test_segment_of_another_version_is_refused_and_named():
         stack.start_aggregator()
         host = stack.host("a")
         host.start_agent()
-        worker, _ = host.start_worker(records=10, linger_ms=8000)
-        name = wait_until(host.segment_files, 10, "segment")[0]
+        worker, _ = host.start_worker(records=10, linger_ms=600000)
+        name = wait_until(host.segment_files, 60, "segment")[0]
         foreign = bytearray((host.segments / name).read_bytes()[:8192])
         foreign[8:10] = (7).to_bytes(2, "little")
         (host.segments / "00000000-0000-4000-8000-000000000000.seg").write_bytes(foreign)
-        wait_until(lambda: "7.0" in host.agent.output() or "7." in host.agent.output(), 10, host.agent.output)
+        wait_until(lambda: "7.0" in host.agent.output() or "7." in host.agent.output(), 60, host.agent.output)
         wait_until(lambda: stack.merged("work")[0] == 10, 20, lambda: stack.merged("work"))
         worker.kill()
 

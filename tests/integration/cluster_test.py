@@ -72,12 +72,17 @@ def test_requests_arrive_with_their_steps(cluster):
 
 
 def test_machine_samples_are_series_too(cluster):
-    worker, _ = cluster.hosts[1].start_worker(records=10, linger_ms=4000)
-    rows = wait_until(lambda: cluster.query("process.rss", "--by", "host,pid", "--stat", "max,last"), 20,
-                      "process.rss")
-    mine = [r for r in rows if r["labels"].get("pid") == str(worker.child.pid)]
-    assert len(mine) == 1 and mine[0]["labels"]["host"] == "b"
-    assert mine[0]["unit"] == "By" and 500_000 < mine[0]["max"] < 1 << 30
-    memory = cluster.query("host.memory.used", "--by", "host", "--stat", "last")
-    assert {r["labels"]["host"] for r in memory} == {"a", "b"}
-    worker.child.wait(30)
+    worker, _ = cluster.hosts[1].start_worker(records=10, linger_ms=600000)
+
+    def mine():
+        rows = cluster.query("process.rss", "--by", "host,pid", "--stat", "max,last") or []
+        return [r for r in rows if r["labels"].get("pid") == str(worker.child.pid)]
+    (row,) = wait_until(mine, 60, "process.rss")
+    assert row["labels"]["host"] == "b"
+    assert row["unit"] == "By" and 500_000 < row["max"] < 1 << 30
+
+    def hosts():
+        rows = cluster.query("host.memory.used", "--by", "host", "--stat", "last") or []
+        return {r["labels"]["host"] for r in rows}
+    wait_until(lambda: hosts() == {"a", "b"}, 60, hosts)
+    worker.kill()

@@ -38,12 +38,16 @@ needs_strace = pytest.mark.skipif(not may_trace(), reason="needs strace and the 
 def readiness(stack):
     """(HTTP status, body) of /readyz; None while nothing answers."""
     try:
-        with urllib.request.urlopen(f"http://{stack.http}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{stack.http}/readyz", timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
     except OSError:
         return None
+
+
+def status_of(stack):
+    return (readiness(stack) or (0,))[0]
 
 
 def aggregator_command(stack):
@@ -71,16 +75,16 @@ def test_full_disk_stops_acknowledgements_and_loses_nothing():
         host = stack.host("a")
         host.start_agent()
         worker, oracle = host.start_worker(records=10**9, pace_us=200, threads=2)
-        wait_until(lambda: (readiness(stack) or (0,))[0] == 503, 60, lambda: readiness(stack))
+        wait_until(lambda: status_of(stack) == 503, 60, lambda: readiness(stack))
         status, body = readiness(stack)
         assert status == 503 and "No space left" in body["error"], body
         log = stack.aggregator.output()
         assert log.count("nothing is acknowledged") == 1, log
-        assert urllib.request.urlopen(f"http://{stack.http}/healthz", timeout=5).status == 200
+        assert urllib.request.urlopen(f"http://{stack.http}/healthz", timeout=60).status == 200
 
         worker.kill()
         (inside / "ballast").unlink()
-        wait_until(lambda: readiness(stack)[0] == 200, 30, lambda: readiness(stack))
+        wait_until(lambda: status_of(stack) == 200, 30, lambda: readiness(stack))
         begun, ended = oracle_totals([oracle])
         wait_until(lambda: stack.merged("work")[0] >= ended[0], 30, lambda: (stack.merged("work"), ended))
         assert_ledger_balances(stack)
@@ -99,16 +103,20 @@ def test_memory_stays_within_its_limit_while_the_disk_is_full_and_agents_flood()
         inside = start_on_small_disk(stack, 200 * 1024, 300, "--memory-limit", "64MiB")
         wait_until(lambda: readiness(stack) is not None, 20, stack.aggregator.output)
         sender = Process([SENDER, stack.endpoint, 4, 0, 40, "flood"], stack.root / "sender.log")
-        wait_until(lambda: readiness(stack)[0] == 503, 60, lambda: readiness(stack))
+        wait_until(lambda: status_of(stack) == 503, 60, lambda: readiness(stack))
         time.sleep(3)  # the agents go on
-        assert readiness(stack)[0] == 503
+        assert status_of(stack) == 503
         most = most_resident_bytes(stack.aggregator.child.pid)
         assert most <= 1.25 * limit, f"{most / MIB:.0f} MiB"
         (inside / "ballast").unlink()
         assert sender.child.wait(120) == 0, sender.output()
         sent = int(sender.output().split()[-1])
-        rows = stack.query("--by", "kind", "--stat", "count", "--last", "24h", "--where", "kind=duration")
-        assert sum(row["count"] for row in rows) == sent
+
+        def total():
+            rows = stack.query("--by", "kind", "--stat", "count", "--last", "24h", "--where", "kind=duration")
+            return sum(row["count"] for row in rows or [])
+        # Acknowledged is what is on the disk: it is merged a moment later.
+        wait_until(lambda: total() == sent, 60, lambda: (total(), sent))
         assert_ledger_balances(stack)
         most = most_resident_bytes(stack.aggregator.child.pid)
         print(f"{most / MIB:.0f} MiB resident at most")
@@ -142,11 +150,11 @@ def test_failed_syncs_and_renames_lose_and_double_nothing(error):
         host = stack.host("a")
         host.start_agent()
         worker, oracle = host.start_worker(records=10000, pace_us=500)
-        worker.child.wait(60)
+        worker.child.wait(200)
         _, ended = oracle_totals([oracle])
         wait_until(lambda: stack.merged("work") == ended, 40, lambda: (stack.merged("work"), ended))
         wait_until(lambda: injected(log) >= 2, 60, lambda: log.read_text(errors="replace"))
-        assert "cannot be made durable" in stack.aggregator.output()
+        wait_until(lambda: "cannot be made durable" in stack.aggregator.output(), 60, stack.aggregator.output)
         terminate_traced(stack)
         stack.start_aggregator()
         wait_until(lambda: stack.merged("work") == ended, 20, lambda: (stack.merged("work"), ended))
@@ -183,7 +191,7 @@ def test_a_failed_sync_is_never_retried_on_its_file():
         host = stack.host("a")
         host.start_agent()
         worker, oracle = host.start_worker(records=8000, pace_us=500)
-        worker.child.wait(60)
+        worker.child.wait(200)
         _, ended = oracle_totals([oracle])
         wait_until(lambda: stack.merged("work") == ended, 40, lambda: (stack.merged("work"), ended))
         # How many syncs the worker's records took is the machine's affair; the agent's own metrics go on.
@@ -229,10 +237,11 @@ def test_failed_writes_lose_and_double_nothing(error):
         fault = Process(["strace", "-f", "-qq", "-o", log, "-P", current, "-e", "trace=write", "-e",
                          f"inject=write:error={error}:when=2+2", "-p", str(stack.aggregator.child.pid)],
                         stack.root / "strace.out")
-        worker.child.wait(60)
+        worker.child.wait(200)
         _, ended = oracle_totals([oracle])
         wait_until(lambda: stack.merged("work") == ended, 40, lambda: (stack.merged("work"), ended))
-        assert injected(log) >= 1, log.read_text(errors="replace")
+        # The worker may be done before strace is there; the agent's own metrics go on.
+        wait_until(lambda: injected(log) >= 1, 60, lambda: log.read_text(errors="replace") if log.exists() else "")
         fault.terminate()
         stack.aggregator.kill()
         stack.start_aggregator()

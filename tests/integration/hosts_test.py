@@ -43,19 +43,19 @@ def test_an_agent_that_is_killed_is_missing_until_it_is_back():
         a.start_agent()
         b.start_agent()
         wait_until(lambda: is_state(stack, "a", "ok") and is_state(stack, "b", "ok"), 20, lambda: hosts(stack))
-        row = hosts(stack)["a"]
+        row = wait_until(lambda: (r := hosts(stack).get("a")) and abs(r["clock_offset"]) < 2 and r["lag"] < 10
+                         and r["balanced"] and r, 40, lambda: hosts(stack))
         version = subprocess.run([RINGSIDE, "--version"], capture_output=True, text=True, check=True).stdout
         assert row["software_version"] == version.split()[-1]
         assert row["wire_version"].startswith("1.")
-        assert abs(row["clock_offset"]) < 2 and row["lag"] < 10 and row["balanced"]
         assert row["spool_bytes"] is not None
 
         a.agent.kill()
         wait_until(lambda: is_state(stack, "a", "missing"), 20, lambda: hosts(stack))
-        wait_until(lambda: states(stack, "AgentMissing") == ["firing"], 20, lambda: states(stack, "AgentMissing"))
-        text = stack.run("hosts", "--server", f"http://{stack.http}").stdout
-        assert "missing" in text and "1 ok, 1 missing" in text, text
-        assert list(hosts(stack, "--where", "state=missing")) == ["a"]
+        wait_until(lambda: "firing" in states(stack, "AgentMissing"), 40, lambda: states(stack, "AgentMissing"))
+        # A machine that is busy may keep b from its word for a moment, too.
+        wait_until(lambda: "1 ok, 1 missing" in stack.run("hosts", "--server", f"http://{stack.http}").stdout
+                   and list(hosts(stack, "--where", "state=missing")) == ["a"], 40, lambda: hosts(stack))
 
         # The archive remembers who there was; what only a greeting tells is unknown until then.
         stack.aggregator.kill()

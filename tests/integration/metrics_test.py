@@ -43,7 +43,7 @@ def test_the_ledger_adds_up_on_both_pages():
         metrics = f"127.0.0.1:{free_port()}"
         host.start_agent("--metrics", metrics, "--detail", "off")
         hostile_name = 'a "quoted"\\ name\nwith a line'
-        worker, oracle = host.start_worker(records=500, requests=20, linger_ms=60000,
+        worker, oracle = host.start_worker(records=500, requests=20, linger_ms=600000,
                                            env={"RINGSIDE_SERVICE": hostile_name})
         wait_until(lambda: stack.merged("work")[0] == 500, 20, lambda: stack.merged("work"))
         wait_until(lambda: stack.merged("transcribe")[0] == 20, 20, lambda: stack.merged("transcribe"))

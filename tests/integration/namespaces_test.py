@@ -37,7 +37,7 @@ def start_hidden_worker(host):
 def inner_pid(process):
     """The worker behind unshare, as this namespace sees it."""
     children = pathlib.Path(f"/proc/{process.child.pid}/task/{process.child.pid}/children")
-    return int(wait_until(children.read_text, 10, "the worker").split()[0])
+    return int(wait_until(children.read_text, 60, "the worker").split()[0])
 
 
 def assert_exact(stack, oracle):
@@ -73,7 +73,7 @@ def test_an_agent_beside_recognises_the_death_when_nothing_changes_any_more(stac
     assert stack.query("process.rss") == [], "a process that cannot be seen has no samples"
     pid = inner_pid(worker)
     subprocess.run(["kill", "-STOP", str(pid)], check=True)
-    wait_until(lambda: re.search(r"^State:\s+T", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M), 10, "stop")
+    wait_until(lambda: re.search(r"^State:\s+T", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M), 60, "stop")
     assert host.segment_files(), "its lock is held: it lives, also when stopped"
     worker.kill()
     wait_until(lambda: not host.segment_files(), 30, host.agent.output)

@@ -189,5 +189,5 @@ def nearest_rank(values, q):
 
 def assert_ledger_balances(stack):
     wait_until(stack.ledger, 20, "ledger")
-    wait_until(lambda: stack.ledger()["balanced"], 15, lambda: stack.ledger())
+    wait_until(lambda: stack.ledger()["balanced"], 60, lambda: stack.ledger())
     return stack.ledger()

@@ -48,7 +48,8 @@ def test_tasks_of_recycled_and_killed_workers_are_counted_once(stack, monkeypatc
     worker.terminate(30)
 
     stack.wait_for_no_segments()
-    assert stack.counts("transcribe", by="outcome") == {("ok",): TASKS + 1, ("aborted",): 1}
+    wait_until(lambda: stack.counts("transcribe", by="outcome") == {("ok",): TASKS + 1, ("aborted",): 1}, 60,
+               lambda: (stack.counts("transcribe", by="outcome"), worker.output()))
     assert stack.counter("files") == TASKS + 1
     assert len(stack.counts("transcribe", by="pid")) > TASKS // 8  # they were recycled
     lost = assert_ledger_balances(stack)["lost"]

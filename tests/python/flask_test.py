@@ -15,7 +15,7 @@ CONNECTIONS = 4
 def wrk(server, path):
     """How many requests wrk saw completed."""
     result = subprocess.run(
-        ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s",
+        ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "--timeout", "60s",
          f"http://127.0.0.1:{server.port}{path}"],
         capture_output=True, text=True, timeout=60 + SECONDS, check=True)
     assert "Non-2xx" not in result.stdout and "Socket errors" not in result.stdout, result.stdout
@@ -48,6 +48,7 @@ def test_routes_streams_and_errors():
         assert [server.get(f"/nowhere/{i}") for i in range(20)] == [404] * 20
         server.stop()
         stack.wait_for_no_segments()
+        wait_until(lambda: stack.merged("http")[0] >= 25, 60, lambda: stack.merged("http"))
 
         rows = stack.counts("http", by="route,status,outcome,error_type")
         assert rows.pop(("/numbers/<int:last>", "2xx", "ok")) == 3

@@ -23,6 +23,7 @@ def test_every_answered_request_is_counted_once(options):
 
         stack.wait_for_total("http/work", REQUESTS)
         stack.wait_for_total("measured", REQUESTS)
+        wait_until(lambda: stack.merged("http")[0] > REQUESTS, 60, lambda: stack.merged("http"))
         rows = stack.counts("http", "route=/work", by="method,route,status,outcome")
         assert rows == {("GET", "/work", "2xx", "ok"): REQUESTS}
         assert stack.query("letters", "--stat", "sum")[0]["sum"] == 5 * REQUESTS
@@ -51,6 +52,8 @@ def test_killed_workers_leave_aborted_requests_and_nothing_else(options):
         server.stop()
 
         stack.wait_for_total("http/work", 20 * kills)
+        # One more, at least, asked whether gunicorn is there.
+        wait_until(lambda: sum(stack.counts("http").values()) > 23 * kills, 60, lambda: stack.counts("http"))
         stack.wait_for_no_segments()
         assert stack.counts("http/last", by="outcome") == {("aborted",): kills}
         by_outcome = stack.counts("http", by="outcome,error_type,status,route")

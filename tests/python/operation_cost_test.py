@@ -18,9 +18,11 @@ import threading, time, ringside
 
 def burn():
     with ringside.timer("burn"):
+        input()  # until the agent has met it
         end = time.thread_time() + {SECONDS}
         while time.thread_time() < end:
             sum(range(10000))
+        input()  # until the last readings have come
 
 def nap(thread):
     with ringside.timer("nap"):
@@ -31,19 +33,25 @@ napper = threading.Thread(target=nap, args=(burner,))
 burner.start()
 napper.start()
 napper.join()
-time.sleep(2)  # what the last readings say is told at the next close
 """
 
 GROW = f"""
-import time, ringside
+import ringside
 
 with ringside.timer("grow"):
     input()  # until the agent has met it
     model = bytearray({GROWTH})
     model[::4096] = b"x" * ({GROWTH} // 4096)
-    time.sleep(2)
-time.sleep(2)
+    input()  # until the last readings have come
 """
+
+# (series, operation, statistic, what it must come to).
+WANTED = [
+    ("operation.cpu.time", "burn", "sum", SECONDS / 2),
+    ("operation.rss.growth", "grow", "sum", GROWTH * 0.9),
+    ("operation.rss.peak", "grow", "max", GROWTH),
+    *(("operation.inflight.samples", operation, "sum", SECONDS) for operation in ("burn", "nap", "grow")),
+]
 
 
 @pytest.fixture(name="stack", scope="module")
@@ -53,9 +61,17 @@ def a_stack_that_met_two_workers():
         workers = [subprocess.Popen([sys.executable, "-c", text], env=environment, stdin=subprocess.PIPE, text=True)
                    for text in (BURN_AND_NAP, GROW)]
         try:
-            wait_until(lambda: cost(stack, "operation.inflight.samples", "grow", "sum"), 30, "grow is met")
-            workers[1].communicate("go\n", timeout=60)
-            assert [worker.wait(60) for worker in workers] == [0, 0]
+            for operation in ("burn", "grow"):
+                wait_until(lambda o=operation: cost(stack, "operation.inflight.samples", o, "sum"), 60,
+                           f"{operation} is met")
+            for worker in workers:
+                worker.stdin.write("go\n")
+                worker.stdin.flush()
+            wait_until(lambda: all(cost(stack, *what) >= least for *what, least in WANTED), 60,
+                       lambda: [(*what, cost(stack, *what)) for *what, _ in WANTED])
+            for worker in workers:
+                worker.communicate("end\n", timeout=120)
+            assert [worker.returncode for worker in workers] == [0, 0]
         finally:
             for worker in workers:
                 worker.kill()
