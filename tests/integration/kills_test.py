@@ -14,7 +14,7 @@ SHARD, SHARDS = (int(part) for part in os.environ.get("RINGSIDE_SHARD", "1/1").s
 LONG = bool(os.environ.get("RINGSIDE_LONG"))
 SEEDS = range(SHARD - 1, 500 if LONG else 25, SHARDS)
 # Of all seeds of a shard in the short form: a busy machine ends it here, with what it has seen so far.
-SHORT_FORM_SECONDS = 500
+SHORT_FORM_SECONDS = 3000
 BEGUN = time.monotonic()
 
 
