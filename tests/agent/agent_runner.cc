@@ -1,6 +1,7 @@
 // A real agent process for tests that kill it: DIRECTORY STATE ENDPOINT INTERVAL_MS SPOOL_LIMIT.
 // SIGTERM: an orderly stop; exit 0 if everything was acknowledged.
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
@@ -37,5 +38,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   (*agent)->Run(stop);
-  return (*agent)->FlushAndStop() ? 0 : 3;
+  return (*agent)->FlushAndStop(std::chrono::minutes(1)) ? 0 : 3;
 }

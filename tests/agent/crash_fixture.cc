@@ -108,7 +108,7 @@ bool CrashTest::HasSegments() const {
 void CrashTest::Finish(std::unique_ptr<Child> agent) {
   ASSERT_TRUE(WaitFor([&] { return !HasSegments(); })) << "dead producers are removed";
   agent->Signal(SIGTERM);
-  ASSERT_TRUE(WaitFor([&] { return agent->Ended(); }));
+  ASSERT_TRUE(WaitFor([&] { return agent->Ended(); }, 90));
   EXPECT_EQ(agent->ExitCode(), 0) << "everything is acknowledged";
 }
 

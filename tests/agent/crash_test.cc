@@ -1,6 +1,7 @@
 // Real processes, real SIGKILL: the agent dies at each step of its commit, and together with its
 // workers. What arrives is exactly what the workers wrote down that they recorded.
 #include <filesystem>
+#include <system_error>
 
 #include <signal.h>
 
@@ -20,14 +21,19 @@ TEST_P(CrashAtTest, Exact_AfterADeathAtThisStep) {
   const bool is_periodic = name.rfind("commit.", 0) == 0 || name.rfind("close.", 0) == 0 ||
                            name == "spool.partial" || name == "spool.appended";
   auto agent = StartAgent(name + (is_periodic ? ":6" : ""));
-  auto worker = StartWorker(600, "exit");
+  auto worker = StartWorker(0, "told");
   auto victim = StartWorker(300, "hang");
-  ASSERT_TRUE(WaitFor([&] { return fs::exists(oracles_[1]); }));
+  ASSERT_TRUE(WaitFor([&] {
+    std::error_code error;  // a file that is not there yet has no size
+    const auto bytes = fs::file_size(oracles_[1], error);
+    return !error && bytes > 0;
+  }));
   SleepMs(100);
   victim->Kill();
   ASSERT_TRUE(WaitFor([&] { return agent->Ended(); })) << "the step was never met";
   EXPECT_TRUE(agent->WasKilled());
   agent = StartAgent();
+  worker->Signal(SIGTERM);
   ASSERT_TRUE(WaitFor([&] { return worker->Ended(); }));
   Finish(std::move(agent));
   ExpectExact();

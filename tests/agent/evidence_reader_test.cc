@@ -19,9 +19,9 @@ using std::chrono::milliseconds;
 
 constexpr uint64_t kSecond = 1000000000;
 
-// Rounds that ask for `subject` until it has an answer; empty after ten seconds.
+// Rounds that ask for `subject` until it has an answer; empty after a minute.
 std::string Await(EvidenceReader* reader, const EvidenceSubject& subject, uint64_t now_ns) {
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     reader->Begin(now_ns);
     const std::string text = reader->Of(subject);
     reader->End();

@@ -24,7 +24,7 @@ class MachineTest : public AgentTest {
   }
   // Closes intervals until `condition` holds.
   void CloseUntil(const std::function<bool()>& condition) {
-    for (int i = 0; i < 2000 && !condition(); ++i) {
+    for (int i = 0; i < 12000 && !condition(); ++i) {
       CloseInterval();
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }

@@ -44,7 +44,7 @@ class Child {
   // What it waits for, once it does: until then it may be seen anywhere.
   std::string Evidence(const std::string& expected) const {
     std::string text;
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 6000; ++i) {
       ThreadEvidence evidence;
       text = evidence.OfThread(pid(), pid(), true);
       if (text.find(expected) != std::string::npos) break;

@@ -61,9 +61,9 @@ class AggregatorTest : public testing::Test {
     Start();
     EXPECT_TRUE(aggregator_->start_report().files.empty()) << "the archive was read";
   }
-  // Turns of both sides until `done`, or a few seconds of real time.
+  // Turns of both sides until `done`, or the better part of a minute.
   bool Until(const std::function<bool()>& done, TestAgent* agent = nullptr) {
-    for (int turn = 0; turn < 2000; ++turn) {
+    for (int turn = 0; turn < 20000; ++turn) {
       if (done()) return true;
       now_ += kSecond / 50;
       aggregator_->DoWork(now_);

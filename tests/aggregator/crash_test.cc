@@ -21,7 +21,8 @@ TEST_P(CrashTest, Killed_NothingIsLostAndNothingCountsTwice) {
     const size_t before = batches.size();
     Spawn(GetParam() + ":" + std::to_string(count));
     // After the last place all may be acknowledged, in one commit.
-    if (!Deliver(batches) || Dies(std::chrono::milliseconds(200))) {
+    const auto patience = deaths == 0 ? std::chrono::seconds(60) : std::chrono::milliseconds(200);
+    if (!Deliver(batches) || Dies(patience)) {
       ++deaths;
     } else {
       Kill();  // this place is passed less often than that

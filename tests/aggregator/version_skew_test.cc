@@ -34,7 +34,7 @@ class VersionSkewTest : public testing::Test {
   }
 
   bool Until(const std::function<bool()>& done) {
-    for (int turn = 0; turn < 2000; ++turn) {
+    for (int turn = 0; turn < 20000; ++turn) {
       if (done()) return true;
       aggregator_->DoWork(proto::UnixNs());
       agent_->Receive(2);

@@ -58,10 +58,12 @@ class ForwarderTest : public testing::Test {
     child_.reset();
   }
 
-  // Turns of all until `done`, for some seconds at most.
+  // Turns of all until `done`, for some seconds at most: longer where the machine gives few turns.
   bool Until(const std::function<bool()>& done, int seconds = 20) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-    while (std::chrono::steady_clock::now() < deadline) {
+    int turns_left = 200 * seconds;
+    while (std::chrono::steady_clock::now() < deadline || turns_left > 0) {
+      --turns_left;
       if (done()) return true;
       const uint64_t now = proto::UnixNs();
       if (parent_ != nullptr) parent_->DoWork(now);
