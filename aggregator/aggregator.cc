@@ -333,6 +333,7 @@ void Aggregator::Impl::Stop() {
 void Aggregator::Impl::SaveCheckpoint() {
   if (!intake_ || is_saved_) return;
   is_saved_ = true;
+  intake_->Drain(proto::UnixNs());
   const ArchivePosition position = archive_->Close();
   if (position.link.file.empty()) return;
   const proto::Status saved =

@@ -31,18 +31,51 @@ proto::Status ArchiveWriter::Open(const AppliedSets& applied, uint64_t now_unix_
   return OpenFile(applied, now_unix_ns);
 }
 
-proto::Status ArchiveWriter::Commit(const std::vector<const proto::Batch*>& batches,
-                                    const AppliedSets& applied, uint64_t now_unix_ns) {
+proto::Status ArchiveWriter::Commit(const Batches& batches, const AppliedSets& applied,
+                                    uint64_t now_unix_ns) {
+  const proto::Status written = Write(batches, applied, now_unix_ns);
+  return written.ok() ? Finish(Sync(), batches, applied, now_unix_ns) : written;
+}
+
+proto::Status ArchiveWriter::Write(const Batches& batches, const AppliedSets& applied,
+                                   uint64_t now_unix_ns) {
   if (file_ && MustRotate(now_unix_ns)) CloseFile();
-  const bool is_old_file = file_.has_value();
+  may_begin_anew_ = file_.has_value();
   if (!file_) {
     if (proto::Status opened = OpenFile(applied, now_unix_ns); !opened.ok()) return opened;
   }
-  proto::Status appended = Append(batches);
-  if (appended.ok()) return appended;
+  const proto::Status appended = Append(batches);
+  return appended.ok() ? appended : AppendAnew(appended, batches, applied, now_unix_ns);
+}
+
+proto::Status ArchiveWriter::Sync() const {
+  proto::FailPoint::Pass("archive.before_sync");
+  if (fdatasync(file_->fd.get()) != 0) return ArchiveError(path(), "cannot be made durable");
+  proto::FailPoint::Pass("archive.synced");
+  return {};
+}
+
+proto::Status ArchiveWriter::Finish(const proto::Status& synced, const Batches& batches,
+                                    const AppliedSets& applied, uint64_t now_unix_ns) {
+  if (!synced.ok()) {
+    proto::Status again = AppendAnew(synced, batches, applied, now_unix_ns);
+    if (!again.ok()) return again;
+    if (again = Sync(); !again.ok()) {
+      GiveUpFile();
+      return again;
+    }
+  }
+  file_->durable_bytes = file_->size;
+  file_->durable_chain = file_->written_chain;
+  file_->has_batches = true;
+  return {};
+}
+
+proto::Status ArchiveWriter::AppendAnew(const proto::Status& why, const Batches& batches,
+                                        const AppliedSets& applied, uint64_t now_unix_ns) {
   GiveUpFile();
-  if (!is_old_file) return appended;
-  if (!OpenFile(applied, now_unix_ns).ok()) return appended;
+  if (!std::exchange(may_begin_anew_, false)) return why;
+  if (!OpenFile(applied, now_unix_ns).ok()) return why;
   proto::Status again = Append(batches);
   if (!again.ok()) GiveUpFile();
   return again;
@@ -109,25 +142,19 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
   return {};
 }
 
-// One write a batch, one fdatasync for all.
-proto::Status ArchiveWriter::Append(const std::vector<const proto::Batch*>& batches) {
-  const std::string path = options_.directory + "/" + file_->name.FileName();
+// One write a batch.
+proto::Status ArchiveWriter::Append(const Batches& batches) {
   uint64_t chain = file_->durable_chain;
   for (const proto::Batch* batch : batches) {
     text_.clear();
     chain = file_->lines.Append(*batch, chain, &text_);
     proto::FailPoint::Pass("archive.before_append");
     if (proto::FailPoint::Wants("archive.half_appended")) HalfAppend();
-    if (!WriteAll(file_->fd.get(), text_)) return ArchiveError(path, "cannot be written");
+    if (!WriteAll(file_->fd.get(), text_)) return ArchiveError(path(), "cannot be written");
     file_->size += text_.size();
     proto::FailPoint::Pass("archive.appended");
   }
-  proto::FailPoint::Pass("archive.before_sync");
-  if (fdatasync(file_->fd.get()) != 0) return ArchiveError(path, "cannot be made durable");
-  proto::FailPoint::Pass("archive.synced");
-  file_->durable_bytes = file_->size;
-  file_->durable_chain = chain;
-  file_->has_batches = true;
+  file_->written_chain = chain;
   return {};
 }
 
@@ -161,11 +188,11 @@ void ArchiveWriter::GiveUpFile() {
     return;
   }
   // Only a head: whoever retries on a full disk must not leave a file each time.
-  const std::string path = options_.directory + "/" + file_->name.FileName();
+  const std::string headed = path();
   position_.link = file_->previous;
   file_.reset();
   // Numbers have no gaps: readers see by them that a copy's parts are all there.
-  if (unlink(path.c_str()) == 0) --position_.next_number;
+  if (unlink(headed.c_str()) == 0) --position_.next_number;
 }
 
 }  // namespace ringside::aggregator

@@ -36,6 +36,8 @@ struct ArchivePosition {
 
 class ArchiveWriter {
  public:
+  using Batches = std::vector<const proto::Batch*>;
+
   ArchiveWriter(ArchiveWriterOptions options, ArchivePosition position);
   ArchiveWriter(const ArchiveWriter&) = delete;
   ArchiveWriter& operator=(const ArchiveWriter&) = delete;
@@ -43,8 +45,15 @@ class ArchiveWriter {
   // Makes a file now rather than with the first batch: an error here is one at start.
   proto::Status Open(const AppliedSets& applied, uint64_t now_unix_ns);
   // `applied`: what is durable already, without these batches.
-  proto::Status Commit(const std::vector<const proto::Batch*>& batches, const AppliedSets& applied,
-                       uint64_t now_unix_ns);
+  proto::Status Commit(const Batches& batches, const AppliedSets& applied, uint64_t now_unix_ns);
+
+  // The same in three steps, so that the disk may work while others do: after a Write that
+  // succeeded, Sync, which any thread may call while this object is left alone, and Finish, which
+  // takes note of how that ended and, where it failed, tries once more in a new file.
+  proto::Status Write(const Batches& batches, const AppliedSets& applied, uint64_t now_unix_ns);
+  proto::Status Sync() const;
+  proto::Status Finish(const proto::Status& synced, const Batches& batches,
+                       const AppliedSets& applied, uint64_t now_unix_ns);
 
   // No more is written; where the archive ends. Calls for Open before the next Commit.
   ArchivePosition Close();
@@ -63,13 +72,18 @@ class ArchiveWriter {
     uint64_t size = 0;           // written
     uint64_t durable_bytes = 0;  // known to be on disk
     uint64_t durable_chain = 0;
+    uint64_t written_chain = 0;
     bool has_batches = false;
   };
 
   bool MustRotate(uint64_t now_unix_ns) const;
   proto::Status OpenFile(const AppliedSets& applied, uint64_t now_unix_ns);
   proto::Status WriteHead(const std::string& new_path, const std::string& line, int* fd);
-  proto::Status Append(const std::vector<const proto::Batch*>& batches);
+  std::string path() const { return options_.directory + "/" + file_->name.FileName(); }
+  proto::Status Append(const Batches& batches);
+  // In a new file, after the one at hand was given up.
+  proto::Status AppendAnew(const proto::Status& why, const Batches& batches,
+                           const AppliedSets& applied, uint64_t now_unix_ns);
   void HalfAppend();
   void CloseFile();
   void GiveUpFile();
@@ -77,8 +91,9 @@ class ArchiveWriter {
   const ArchiveWriterOptions options_;
   ArchivePosition position_;
   std::optional<File> file_;
-  std::string text_;            // reused
-  size_t expected_series_ = 0;  // in the next file: as many as in the last one
+  bool may_begin_anew_ = false;  // the file at hand is not new: what fails in it may do in another
+  std::string text_;             // reused
+  size_t expected_series_ = 0;   // in the next file: as many as in the last one
   uint64_t file_count_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -66,18 +67,35 @@ IntakeCounters Intake::published_counters() const {
 
 int Intake::DoWork(uint64_t now_unix_ns) {
   now_unix_ns_ = now_unix_ns;
-  if (!group_.empty()) {
-    if (now_unix_ns < retry_unix_ns_ || !CommitGroup()) return 0;
+  const bool has_failed = !committing_.empty() && !is_syncing_;
+  if (has_failed && (now_unix_ns < retry_unix_ns_ || !CommitAgain())) return 0;
+  int done = gathered_.empty() ? Gather() : 0;
+  IntakeGroup durable;
+  if (!committing_.empty()) {
+    if (is_syncing_ && !FinishCommit()) return 0;
+    durable = TakeDurable();
+    ++done;
   }
-  arrivals_ = receiver_->Take(kGroupFrames, limits_.group_bytes);
-  for (const Arrival& arrival : arrivals_) Handle(arrival);
+  if (!gathered_.empty()) {
+    committing_ = std::exchange(gathered_, {});
+    if (BeginCommit()) ++done;
+  }
+  MergeGroup(durable);
+  const std::lock_guard lock(status_mutex_);
+  published_ = counters_;
+  return done;
+}
+
+void Intake::Drain(uint64_t now_unix_ns) {
+  now_unix_ns_ = now_unix_ns;
+  if (is_syncing_ && FinishCommit()) MergeGroup(TakeDurable());
+}
+
+int Intake::Gather() {
+  gathered_.arrivals = receiver_->Take(kGroupFrames, limits_.group_bytes / 2);
+  for (const Arrival& arrival : gathered_.arrivals) Handle(arrival);
   SendAcks();
-  if (!group_.empty()) CommitGroup();
-  if (!arrivals_.empty()) {
-    const std::lock_guard lock(status_mutex_);
-    published_ = counters_;
-  }
-  return static_cast<int>(arrivals_.size());
+  return static_cast<int>(gathered_.arrivals.size());
 }
 
 void Intake::Handle(const Arrival& arrival) {
@@ -200,7 +218,9 @@ proto::Status Intake::RoomFor(const proto::BatchId& id) {
 void Intake::LetGoIdlest() {
   if (now_unix_ns_ < look_for_room_unix_ns_) return;
   const size_t closed = applied_.CloseIdle(now_unix_ns_);
-  const size_t let_go = closed == 0 ? applied_.LetGoIdlest(now_unix_ns_, in_group_) : 0;
+  AppliedSets at_hand = gathered_.ids;
+  at_hand.Merge(committing_.ids);
+  const size_t let_go = closed == 0 ? applied_.LetGoIdlest(now_unix_ns_, at_hand) : 0;
   if (let_go != 0) {
     spdlog::warn(
         "{} agents' epochs are remembered, too many: the {} that were silent longest, all for more "
@@ -212,53 +232,83 @@ void Intake::LetGoIdlest() {
 }
 
 void Intake::AddToGroup(const Arrival& arrival, proto::Batch batch) {
-  waiting_.emplace_back(arrival.route, batch.id);
-  if (!in_group_.Add(batch.id, now_unix_ns_)) {
+  if (committing_.ids.Contains(batch.id)) {
+    committing_.waiting.emplace_back(arrival.route, batch.id);
+    ++counters_.duplicates;
+    return;
+  }
+  gathered_.waiting.emplace_back(arrival.route, batch.id);
+  if (!gathered_.ids.Add(batch.id, now_unix_ns_)) {
     ++counters_.duplicates;
     return;
   }
   // As it came: cleaned and encoded anew it could be larger than a frame may be.
-  if (forwarding_ != nullptr) frames_.push_back(arrival.frame_untrusted);
+  if (forwarding_ != nullptr) gathered_.frames.push_back(arrival.frame_untrusted);
   CleanBatch(&batch);
-  group_.push_back(std::move(batch));
+  gathered_.batches.push_back(std::move(batch));
 }
 
 // The parent's queue first: what is in the archive is never sent again by its agent.
-proto::Status Intake::WriteGroup() {
-  std::vector<const proto::Batch*> batches;
-  batches.reserve(group_.size());
-  for (const proto::Batch& batch : group_) batches.push_back(&batch);
-  if (forwarding_ != nullptr && !is_group_kept_) {
-    if (proto::Status kept = forwarding_->Keep(frames_); !kept.ok()) return kept;
-    is_group_kept_ = true;
-    proto::FailPoint::Pass("intake.handed_on");
-  }
-  return archive_->Commit(batches, applied_, now_unix_ns_);
+proto::Status Intake::HandOn() {
+  if (forwarding_ == nullptr || committing_.is_handed_on) return {};
+  if (proto::Status kept = forwarding_->Keep(committing_.frames); !kept.ok()) return kept;
+  committing_.is_handed_on = true;
+  proto::FailPoint::Pass("intake.handed_on");
+  return {};
 }
 
-// Archive, fsync, acknowledge, merge: in this order, all of the group or none.
-bool Intake::CommitGroup() {
-  const proto::Status committed = WriteGroup();
-  NoteCommit(committed);
-  if (!committed.ok()) return false;
+ArchiveWriter::Batches Intake::Committing() const {
+  ArchiveWriter::Batches batches;
+  batches.reserve(committing_.batches.size());
+  for (const proto::Batch& batch : committing_.batches) batches.push_back(&batch);
+  return batches;
+}
 
-  for (const proto::Batch& batch : group_) applied_.Add(batch.id, now_unix_ns_);
-  for (const auto& [route, id] : waiting_) Acknowledge(route, id);
+bool Intake::BeginCommit() {
+  proto::Status begun = HandOn();
+  if (begun.ok()) begun = archive_->Write(Committing(), applied_, now_unix_ns_);
+  if (!begun.ok()) {
+    NoteCommit(begun);
+    return false;
+  }
+  is_syncing_ = true;
+  sync_.Begin([archive = archive_] { return archive->Sync(); });
+  return true;
+}
+
+bool Intake::FinishCommit() {
+  is_syncing_ = false;
+  const proto::Status finished =
+      archive_->Finish(sync_.Wait(), Committing(), applied_, now_unix_ns_);
+  NoteCommit(finished);
+  return finished.ok();
+}
+
+bool Intake::CommitAgain() {
+  proto::Status committed = HandOn();
+  if (committed.ok()) committed = archive_->Commit(Committing(), applied_, now_unix_ns_);
+  NoteCommit(committed);
+  return committed.ok();
+}
+
+IntakeGroup Intake::TakeDurable() {
+  IntakeGroup durable = std::exchange(committing_, {});
+  for (const proto::Batch& batch : durable.batches) applied_.Add(batch.id, now_unix_ns_);
+  for (const auto& [route, id] : durable.waiting) Acknowledge(route, id);
   proto::FailPoint::Pass("intake.before_ack");
   SendAcks();
+  return durable;
+}
+
+void Intake::MergeGroup(const IntakeGroup& durable) {
+  if (durable.empty()) return;
   proto::FailPoint::Pass("intake.before_merge");
-  for (const proto::Batch& batch : group_) {
+  for (const proto::Batch& batch : durable.batches) {
     merge_(batch);
     hosts_->Take(batch, now_unix_ns_);
   }
   proto::FailPoint::Pass("intake.merged");
-  counters_.batches += group_.size();
-  group_.clear();
-  waiting_.clear();
-  in_group_ = {};
-  is_group_kept_ = false;
-  frames_.clear();
-  return true;
+  counters_.batches += durable.batches.size();
 }
 
 void Intake::NoteCommit(const proto::Status& committed) {
@@ -275,6 +325,7 @@ void Intake::NoteCommit(const proto::Status& committed) {
     spdlog::info("batches can be written again");
   }
   status_ = committed;
+  published_ = counters_;
 }
 
 void Intake::Acknowledge(const std::string& route, const proto::BatchId& id) {

@@ -3,6 +3,8 @@
 //   take all frames that wait (bounded) -> check -> (hand on to a parent) -> archive, one fsync
 //   for all -> acknowledge -> merge
 //
+// While the disk makes one group durable, the one before is merged and the next one is gathered.
+//
 // A batch that was applied before is acknowledged again and nothing else. When the archive cannot
 // be written nothing is acknowledged: the group at hand is kept and tried again, and no more is
 // taken until that succeeds; agents keep what they have in their spools.
@@ -22,9 +24,11 @@
 #include "aggregator/applied_set.h"
 #include "aggregator/archive_writer.h"
 #include "aggregator/forwarding.h"
+#include "aggregator/intake_group.h"
 #include "aggregator/log_limit.h"
 #include "aggregator/receiver.h"
 #include "aggregator/refused_agents.h"
+#include "aggregator/sync_thread.h"
 #include "proto/batch.h"
 #include "proto/inflight.h"
 #include "proto/status.h"
@@ -44,7 +48,7 @@ struct IntakeCounters {
 
 // Of memory.
 struct IntakeLimits {
-  size_t group_bytes = size_t{8} << 20;  // frames that are taken at a time
+  size_t group_bytes = size_t{8} << 20;  // frames of both groups at hand
   size_t key_bytes = size_t{8} << 20;    // series' keys that are kept, shared by all batches
   size_t batch_bytes = proto::kMaxDecodedBytes;
 };
@@ -53,7 +57,7 @@ class HostBoard;
 
 class Intake {
  public:
-  static constexpr size_t kGroupFrames = 256;
+  static constexpr size_t kGroupFrames = 64;
   static constexpr uint64_t kRetryNs = 1000000000ull;
   // How often a full table of agents is looked through while nothing in it can go.
   static constexpr uint64_t kLookForRoomNs = 60 * 1000000000ull;
@@ -78,8 +82,10 @@ class Intake {
   // From now on batches are handed on before they count here.
   void Forward(Forwarding* forwarding) { forwarding_ = forwarding; }
 
-  // One turn; never waits. Returns how many frames it handled.
+  // One turn; waits for the disk only. 0: there was nothing to do, or it may not be done yet.
   int DoWork(uint64_t now_unix_ns);
+  // Until nothing is on its way to the disk.
+  void Drain(uint64_t now_unix_ns);
 
   const IntakeCounters& counters() const { return counters_; }
   // As of the last turn. Any thread.
@@ -106,8 +112,17 @@ class Intake {
   void Refuse(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason);
   // The same, without a word to the hosts' board.
   void TurnAway(const Arrival& arrival, const proto::Uuid& agent, const std::string& reason);
-  bool CommitGroup();
-  proto::Status WriteGroup();
+  // How many frames it took.
+  int Gather();
+  // Of the group that commits. False: it could not be done, and the group is kept.
+  bool BeginCommit();
+  bool FinishCommit();
+  bool CommitAgain();
+  proto::Status HandOn();
+  ArchiveWriter::Batches Committing() const;
+  // It is durable: acknowledges it.
+  IntakeGroup TakeDurable();
+  void MergeGroup(const IntakeGroup& durable);
   void NoteCommit(const proto::Status& committed);
   void Acknowledge(const std::string& route, const proto::BatchId& id);
   void SendAcks();
@@ -122,14 +137,10 @@ class Intake {
   proto::SeriesKeyTable keys_;
   RefusedAgents* refused_ = nullptr;
   Forwarding* forwarding_ = nullptr;  // null: there is no parent
-  std::vector<std::string> frames_;   // of the group, for it
-  bool is_group_kept_ = false;        // by it
   AppliedSets applied_;
-  std::vector<Arrival> arrivals_;    // of the turn; while the group waits, that which it came by
-  std::vector<proto::Batch> group_;  // not durable yet; its histograms lie in those frames
-  AppliedSets in_group_;
-  // Who waits for which of the group: a resent batch may come by another connection.
-  std::vector<std::pair<std::string, proto::BatchId>> waiting_;
+  IntakeGroup gathered_;
+  IntakeGroup committing_;   // being made durable, or waiting for another attempt
+  bool is_syncing_ = false;  // the former
   Acks acks_;
   IntakeCounters counters_;
   uint64_t now_unix_ns_ = 0;  // of the turn at hand
@@ -141,6 +152,7 @@ class Intake {
   mutable std::mutex status_mutex_;  // of the two below
   proto::Status status_;
   IntakeCounters published_;
+  SyncThread sync_;  // last: what it works on outlives it
 };
 
 }  // namespace ringside::aggregator
