@@ -1,16 +1,20 @@
-// The intake by itself, with an agent's socket for real: what it does when what it must remember
-// has reached its bounds.
+// The intake by itself, with an agent's socket for real: what it does while the disk works, and
+// when what it must remember has reached its bounds.
 #include "aggregator/intake.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "aggregator/host_board.h"
+#include "aggregator/sync_thread.h"
 #include "tests/aggregator/random_batch.h"
 #include "tests/aggregator/temp_dir.h"
 #include "tests/aggregator/test_agent.h"
@@ -31,6 +35,9 @@ class IntakeTest : public testing::Test {
     for (uint64_t i = 0; i < AppliedSets::kMaxEpochs; ++i) {
       applied.Add({Agent(i), 1, 1}, first_unix_ns + i);
     }
+    Start(std::move(applied));
+  }
+  void Start(AppliedSets applied = {}) {
     auto bound = Receiver::Bind("tcp://127.0.0.1:*");
     ASSERT_TRUE(bound.ok()) << bound.message();
     receiver_ = std::move(*bound);
@@ -38,7 +45,8 @@ class IntakeTest : public testing::Test {
     options.directory = directory_.File("");
     archive_ = std::make_unique<ArchiveWriter>(options, ArchivePosition{});
     intake_ = std::make_unique<Intake>(
-        receiver_.get(), archive_.get(), std::move(applied), &hosts_, [](const proto::Batch&) {},
+        receiver_.get(), archive_.get(), std::move(applied), &hosts_,
+        [this](const proto::Batch& batch) { merged_.push_back(batch.id); },
         [](const proto::InFlight&, uint64_t) { return proto::InFlightLimits{}; });
     agent_ = std::make_unique<TestAgent>(receiver_->endpoint());
   }
@@ -49,6 +57,20 @@ class IntakeTest : public testing::Test {
     }
     uuid.bytes[15] = 1;
     return uuid;
+  }
+  // The batch, sent by this agent, has arrived, and nothing was done yet.
+  void Deliver(TestAgent* agent, const proto::Batch& batch) {
+    while (!agent->Send(batch)) {
+    }
+    receiver_->Wait(60'000);
+  }
+  // One turn takes the batch: then it is on its way to the disk, not acknowledged, not merged.
+  void BeginCommitOf(const proto::Batch& batch) {
+    Deliver(agent_.get(), batch);
+    while (intake_->DoWork(now_) == 0) {
+    }
+    ASSERT_TRUE(merged_.empty());
+    ASSERT_FALSE(agent_->Receive(50)) << "acknowledged before it is known to be durable";
   }
   bool Until(const std::function<bool()>& done) {
     for (int turn = 0; turn < 2000; ++turn) {
@@ -81,6 +103,7 @@ class IntakeTest : public testing::Test {
 
   TempDir directory_;
   HostBoard hosts_;
+  std::vector<proto::BatchId> merged_;
   RandomAgent stream_{5};
   uint64_t now_ = kNow;
   std::unique_ptr<Receiver> receiver_;
@@ -120,6 +143,76 @@ TEST_F(IntakeTest, Full_IsLookedThroughAgainWhenSomebodyHasBecomeIdle) {
   ExpectRefused(stream_.Next(), "as many as it can");
   now_ += Intake::kLookForRoomNs;
   ExpectTaken(stream_.Next());
+}
+
+TEST_F(IntakeTest, Commit_OneGroupIsMergedWhileTheNextGoesToDisk) {
+  Start();
+  const proto::Batch first = stream_.Next();
+  const proto::Batch second = stream_.Next();
+  BeginCommitOf(first);
+  Deliver(agent_.get(), second);
+  EXPECT_TRUE(Until([&] { return agent_->acked().Contains(second.id); }));
+  EXPECT_TRUE(agent_->acked().Contains(first.id));
+  EXPECT_EQ(merged_, (std::vector{first.id, second.id}));
+}
+
+// By another connection, as an agent does that was cut off.
+TEST_F(IntakeTest, Commit_ABatchSentAgainMeanwhileIsAcknowledgedOnBothWaysAndCountedOnce) {
+  Start();
+  const proto::Batch batch = stream_.Next();
+  BeginCommitOf(batch);
+  TestAgent again(receiver_->endpoint());
+  Deliver(&again, batch);
+  EXPECT_TRUE(Until([&] { return again.Receive(2) && again.acked().Contains(batch.id); }));
+  EXPECT_TRUE(Until([&] { return agent_->acked().Contains(batch.id); }));
+  EXPECT_EQ(merged_, std::vector{batch.id});
+  EXPECT_EQ(intake_->counters().batches, 1u);
+  EXPECT_EQ(intake_->counters().duplicates, 1u);
+}
+
+TEST_F(IntakeTest, Drain_WhatIsOnItsWayToTheDiskCounts) {
+  Start();
+  const proto::Batch batch = stream_.Next();
+  BeginCommitOf(batch);
+  intake_->Drain(now_);
+  EXPECT_EQ(merged_, std::vector{batch.id});
+  EXPECT_TRUE(intake_->applied().Contains(batch.id));
+  intake_->Drain(now_);
+  EXPECT_EQ(intake_->counters().batches, 1u);
+}
+
+TEST_F(IntakeTest, End_WaitsForTheDisk) {
+  Start();
+  BeginCommitOf(stream_.Next());
+  intake_.reset();
+  EXPECT_FALSE(archive_->file_name().empty());
+}
+
+TEST(SyncThreadTest, Work_IsDoneElsewhereAndItsEndIsToldOnce) {
+  SyncThread sync;
+  std::thread::id where;
+  for (int i = 0; i < 100; ++i) {
+    sync.Begin([&] {
+      where = std::this_thread::get_id();
+      return i % 2 == 0 ? proto::Status() : proto::Status::Error(std::to_string(i));
+    });
+    const proto::Status ended = sync.Wait();
+    EXPECT_EQ(ended.message(), i % 2 == 0 ? "" : std::to_string(i));
+    EXPECT_NE(where, std::this_thread::get_id());
+  }
+}
+
+TEST(SyncThreadTest, End_WaitsForTheWorkAtHand) {
+  bool is_done = false;
+  {
+    SyncThread sync;
+    sync.Begin([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      is_done = true;
+      return proto::Status();
+    });
+  }
+  EXPECT_TRUE(is_done);
 }
 
 }  // namespace
