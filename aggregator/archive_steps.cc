@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "aggregator/archive_reader.h"
@@ -18,7 +14,6 @@
 #include "aggregator/copy_maker.h"
 #include "aggregator/zstd_file.h"
 #include "proto/fail_point.h"
-#include "proto/unique_fd.h"
 
 namespace ringside::aggregator {
 namespace {
@@ -64,20 +59,6 @@ uint64_t LimitOf(const std::string& directory, const ArchiveFileName& name) {
   return end && name.kind == ArchiveKind::kRaw ? end->bytes : UINT64_MAX;
 }
 
-// Gives a large file's place back bit by bit. At once, a file system that discards freed blocks
-// lets everybody's next sync wait for it, and with that the acknowledgements of all agents. The
-// file has no name any more: whoever is killed here leaves nothing.
-void ReleaseSlowly(const proto::UniqueFd& file) {
-  constexpr off_t kStepBytes = off_t{16} << 20;
-  constexpr auto kPause = std::chrono::milliseconds(10);
-  struct stat status {};
-  if (!file.ok() || fstat(file.get(), &status) != 0) return;
-  for (off_t size = status.st_size - kStepBytes; size > 0; size -= kStepBytes) {
-    if (ftruncate(file.get(), size) != 0) return;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
 StepOutcome Remove(const std::string& directory, const std::vector<std::string>& files) {
   const ArchiveLock lock = ArchiveLock::TryAlone(directory);
   if (!lock.ok()) return {Kind::kBusy, "a reader is at work in " + directory, ""};
@@ -86,12 +67,10 @@ StepOutcome Remove(const std::string& directory, const std::vector<std::string>&
   for (const std::string& file : files) {
     proto::FailPoint::Pass("keeper.before_remove");
     const std::string path = directory + "/" + file;
-    const proto::UniqueFd removed(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
     if (unlink(path.c_str()) != 0 && errno != ENOENT) {
       return Failed(ArchiveError(path, "cannot be removed"));
     }
     proto::FailPoint::Pass("keeper.removed");
-    ReleaseSlowly(removed);
   }
   if (proto::Status synced = SyncDirectory(directory); !synced.ok()) return Failed(synced);
   return {Kind::kDone, std::to_string(files.size()) + " files removed, " + files.front() + " first",
