@@ -33,7 +33,7 @@ namespace {
 // How long Run sleeps when nothing arrives: alerts and retries are that late at most.
 constexpr int kIdleWaitMs = 50;
 // After the stop: what agents sent until then, but not what they go on sending.
-constexpr int kLastTurns = 100;
+constexpr int kLastTurns = 400;
 // How often the log says what memory is short of.
 constexpr uint64_t kTellEveryNs = kMinuteNs;
 // More lines than this about a damaged archive help nobody; the counts are always written.
@@ -255,7 +255,7 @@ proto::Result<Resumption> Aggregator::Impl::Resume() {
 proto::Status Aggregator::Impl::OpenArchive(Resumption resumption) {
   AppliedSets applied = std::move(resumption.applied);
   const uint64_t now = proto::UnixNs();
-  applied.CloseIdle(now);
+  applied.CloseIdle(now, {});
   hosts_.Begin(now);
   archive_.emplace(
       ArchiveWriterOptions{data_.archive(), config_.rotate_bytes, plan_.numbered_series()},
@@ -325,6 +325,7 @@ void Aggregator::Impl::Wait() {
 void Aggregator::Impl::Stop() {
   if (keeper_) keeper_->Stop();
   if (http_ != nullptr) http_->Stop();
+  if (intake_) intake_->Drain(proto::UnixNs());
   if (receiver_ != nullptr) receiver_->Close();
   if (forwarding_ != nullptr) forwarding_->Stop();
   SaveCheckpoint();
@@ -333,7 +334,6 @@ void Aggregator::Impl::Stop() {
 void Aggregator::Impl::SaveCheckpoint() {
   if (!intake_ || is_saved_) return;
   is_saved_ = true;
-  intake_->Drain(proto::UnixNs());
   const ArchivePosition position = archive_->Close();
   if (position.link.file.empty()) return;
   const proto::Status saved =

@@ -62,7 +62,7 @@ class Aggregator {
   Aggregator(const Aggregator&) = delete;
   Aggregator& operator=(const Aggregator&) = delete;
 
-  // One turn; never waits. Returns how much it did.
+  // One turn; waits for the disk only. Returns how much it did: 0 also while it may not go on.
   int DoWork(uint64_t now_unix_ns);
   // Turn after turn until `stop`; then what has arrived by then is still handled.
   void Run(const std::atomic<bool>& stop);

@@ -118,7 +118,7 @@ void AppliedSets::Restore(const Key& key, const Entry& entry) {
   found->second.active_unix_ns = std::max(found->second.active_unix_ns, entry.active_unix_ns);
 }
 
-size_t AppliedSets::CloseIdle(uint64_t now_unix_ns) {
+size_t AppliedSets::CloseIdle(uint64_t now_unix_ns, const AppliedSets& in_use) {
   std::map<proto::Uuid, uint64_t> newest;  // by agent
   for (const auto& [key, entry] : entries_) {
     uint64_t& active = newest[key.first];
@@ -126,7 +126,8 @@ size_t AppliedSets::CloseIdle(uint64_t now_unix_ns) {
   }
   return std::erase_if(entries_, [&](const auto& row) {
     const uint64_t active = row.second.active_unix_ns;
-    return active < newest[row.first.first] && active + kCloseAfterNs < now_unix_ns;
+    return active < newest[row.first.first] && active + kCloseAfterNs < now_unix_ns &&
+           !in_use.entries_.contains(row.first);
   });
 }
 

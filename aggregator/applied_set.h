@@ -86,8 +86,8 @@ class AppliedSets {
   void Restore(const Key& key, const Entry& entry);
   // The set of an epoch; nullptr: nothing was applied of it.
   const AppliedSet* Find(const proto::Uuid& agent, uint64_t epoch) const;
-  // Forgets epochs that are closed; returns how many.
-  size_t CloseIdle(uint64_t now_unix_ns);
+  // Forgets epochs that are closed and not `in_use`; returns how many.
+  size_t CloseIdle(uint64_t now_unix_ns, const AppliedSets& in_use);
   // Forgets those that were idle longest, as far as they may be let go and are not `in_use`;
   // returns how many.
   size_t LetGoIdlest(uint64_t now_unix_ns, const AppliedSets& in_use);

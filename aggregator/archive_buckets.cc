@@ -8,6 +8,7 @@ namespace ringside::aggregator {
 namespace {
 
 constexpr ptrdiff_t kMostOfOne = 64;
+static_assert(kMostOfOne <= JsonPen::kMostText, "there is always room for one");
 
 char* PutBucket(uint64_t empty, uint64_t count, char* to) {
   *to++ = ',';
@@ -24,8 +25,8 @@ struct TokenText {
   uint8_t size;
 };
 
-constexpr int kLeastCountBits = 3;
-constexpr int kMostCountBits = 7;  // with more no token is one byte
+using proto::kLeastCountBits;
+constexpr int kMostCountBits = 7;  // with more, few tokens are one byte
 constexpr unsigned kTokens = 128;
 using TokenTexts = std::array<TokenText, kTokens>;
 

@@ -26,8 +26,8 @@ class DefinitionLines {
     uint64_t identity = 0;
     std::string text;
   };
-  static constexpr size_t kPlaces = 1024;
-  static constexpr size_t kMostKeptBytes = 1024;
+  static constexpr size_t kPlaces = 256;
+  static constexpr size_t kMostKeptBytes = 512;
 
   void AppendKey(const proto::SharedKey& key, std::string* out);
 

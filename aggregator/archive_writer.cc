@@ -136,7 +136,7 @@ proto::Status ArchiveWriter::OpenFile(const AppliedSets& applied, uint64_t now_u
 
   file_.emplace(File{name, std::move(file), ArchiveLines(name.stem, expected_series_),
                      position_.link, now_unix_ns / kDayNs, line.size(), line.size(), head.chain,
-                     false});
+                     head.chain});
   ++position_.next_number;
   ++file_count_;
   return {};

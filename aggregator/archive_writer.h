@@ -1,8 +1,8 @@
 // Appends batches to the archive and makes them durable: archive_format.h. One thread.
 //
-// All or nothing: after Commit returned ok every batch given to it is on disk, after an error none
-// counts (the file is cut back to what was durable, and given up: a failed fsync is never retried
-// on the same file). Never acknowledge a batch before Commit has returned ok.
+// All or nothing: after Commit (or Finish) returned ok every batch given to it is on disk, after an
+// error none counts (the file is cut back to what was durable, and given up: a failed fsync is
+// never retried on the same file). Never acknowledge a batch before that.
 #ifndef RINGSIDE_AGGREGATOR_ARCHIVE_WRITER_H_
 #define RINGSIDE_AGGREGATOR_ARCHIVE_WRITER_H_
 

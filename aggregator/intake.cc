@@ -69,13 +69,16 @@ int Intake::DoWork(uint64_t now_unix_ns) {
   now_unix_ns_ = now_unix_ns;
   const bool has_failed = !committing_.empty() && !is_syncing_;
   if (has_failed && (now_unix_ns < retry_unix_ns_ || !CommitAgain())) return 0;
-  int done = gathered_.empty() ? Gather() : 0;
+  // Whoever can be acknowledged now does not wait until the next ones are decoded.
+  if (is_syncing_ && sync_.IsDone() && !FinishCommit()) return 0;
   IntakeGroup durable;
-  if (!committing_.empty()) {
-    if (is_syncing_ && !FinishCommit()) return 0;
+  if (!is_syncing_) durable = TakeDurable();
+  int done = gathered_.empty() ? Gather() : 0;
+  if (is_syncing_) {
+    if (!FinishCommit()) return 0;
     durable = TakeDurable();
-    ++done;
   }
+  if (!durable.empty()) ++done;
   if (!gathered_.empty()) {
     committing_ = std::exchange(gathered_, {});
     if (BeginCommit()) ++done;
@@ -92,6 +95,7 @@ void Intake::Drain(uint64_t now_unix_ns) {
 }
 
 int Intake::Gather() {
+  gathered_.taken_unix_ns = now_unix_ns_;
   gathered_.arrivals = receiver_->Take(kGroupFrames, limits_.group_bytes / 2);
   for (const Arrival& arrival : gathered_.arrivals) Handle(arrival);
   SendAcks();
@@ -217,9 +221,9 @@ proto::Status Intake::RoomFor(const proto::BatchId& id) {
 
 void Intake::LetGoIdlest() {
   if (now_unix_ns_ < look_for_room_unix_ns_) return;
-  const size_t closed = applied_.CloseIdle(now_unix_ns_);
   AppliedSets at_hand = gathered_.ids;
   at_hand.Merge(committing_.ids);
+  const size_t closed = applied_.CloseIdle(now_unix_ns_, at_hand);
   const size_t let_go = closed == 0 ? applied_.LetGoIdlest(now_unix_ns_, at_hand) : 0;
   if (let_go != 0) {
     spdlog::warn(
@@ -292,6 +296,7 @@ bool Intake::CommitAgain() {
 }
 
 IntakeGroup Intake::TakeDurable() {
+  if (committing_.empty()) return {};
   IntakeGroup durable = std::exchange(committing_, {});
   for (const proto::Batch& batch : durable.batches) applied_.Add(batch.id, now_unix_ns_);
   for (const auto& [route, id] : durable.waiting) Acknowledge(route, id);
@@ -305,7 +310,7 @@ void Intake::MergeGroup(const IntakeGroup& durable) {
   proto::FailPoint::Pass("intake.before_merge");
   for (const proto::Batch& batch : durable.batches) {
     merge_(batch);
-    hosts_->Take(batch, now_unix_ns_);
+    hosts_->Take(batch, durable.taken_unix_ns);
   }
   proto::FailPoint::Pass("intake.merged");
   counters_.batches += durable.batches.size();

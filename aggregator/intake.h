@@ -6,8 +6,8 @@
 // While the disk makes one group durable, the one before is merged and the next one is gathered.
 //
 // A batch that was applied before is acknowledged again and nothing else. When the archive cannot
-// be written nothing is acknowledged: the group at hand is kept and tried again, and no more is
-// taken until that succeeds; agents keep what they have in their spools.
+// be written nothing is acknowledged: what is at hand is kept and tried again, and no more is taken
+// until that succeeds; agents keep what they have in their spools.
 // One thread. Every frame is untrusted; one connection's nonsense concerns no other.
 #ifndef RINGSIDE_AGGREGATOR_INTAKE_H_
 #define RINGSIDE_AGGREGATOR_INTAKE_H_

@@ -2,6 +2,7 @@
 #ifndef RINGSIDE_AGGREGATOR_INTAKE_GROUP_H_
 #define RINGSIDE_AGGREGATOR_INTAKE_GROUP_H_
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@ struct IntakeGroup {
   std::vector<Arrival> arrivals;  // histograms of the batches lie in these frames
   std::vector<proto::Batch> batches;
   AppliedSets ids;
+  uint64_t taken_unix_ns = 0;
   // A resent batch may come by another connection.
   std::vector<std::pair<std::string, proto::BatchId>> waiting;
   std::vector<std::string> frames;  // for the parent, where there is one

@@ -30,7 +30,7 @@ struct MemoryPlan {
   size_t producers() const { return static_cast<size_t>(limit / 16 / kProducerBytes); }
   // Series numbered in the archive's file at hand.
   size_t numbered_series() const { return static_cast<size_t>(limit / 16 / kNumberedBytes); }
-  // Frames that are taken at a time: decoded they are about forty times as large.
+  // Frames at hand, in two groups; decoded, a series takes 192 B beside its frame.
   size_t group() const { return static_cast<size_t>(std::min<uint64_t>(limit / 512, 8 << 20)); }
   // Names of series that are read once for all batches; and what one batch may become in memory.
   size_t keys() const { return static_cast<size_t>(limit / 64); }

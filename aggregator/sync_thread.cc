@@ -35,6 +35,11 @@ void SyncThread::Begin(Work work) {
   changed_.notify_all();
 }
 
+bool SyncThread::IsDone() {
+  const std::lock_guard lock(mutex_);
+  return result_.has_value();
+}
+
 proto::Status SyncThread::Wait() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return result_.has_value(); });

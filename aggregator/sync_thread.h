@@ -26,6 +26,8 @@ class SyncThread {
 
   // What it uses is left alone until Wait has returned.
   void Begin(Work work);
+  // Whether Wait would return at once.
+  bool IsDone();
   // How the work ended. Once for each Begin.
   proto::Status Wait();
 

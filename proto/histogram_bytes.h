@@ -13,6 +13,7 @@
 #include <endian.h>
 
 #include "proto/histogram.h"
+#include "proto/histogram_tokens.h"
 
 namespace ringside::proto::histogram_bytes {
 
@@ -25,7 +26,6 @@ constexpr uint8_t kFractionalBit = 0x80;
 // rest of the count follows as a varint of its own. `count_bits` is chosen so that neither is
 // common: most buckets take one byte, or two where counts are large. It follows from the contents,
 // so that there is one form only.
-constexpr int kLeastCountBits = 3;
 constexpr int kMostCountBits = 40;  // with the widest gap it still fits into 64 bits
 
 inline int CountBitsFor(uint64_t total, uint64_t filled) {

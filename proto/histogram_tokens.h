@@ -10,6 +10,8 @@
 
 namespace ringside::proto {
 
+inline constexpr int kLeastCountBits = 3;
+
 struct BucketTokens {
   bool is_negative = false;
   int32_t first_index = 0;  // of the first bucket

@@ -93,8 +93,9 @@ TEST(AppliedSetsTest, CloseIdle_ForgetsOldEpochsButNeverAnAgentsNewest) {
   sets.Add(Id(1, 7, 1), 1);
   sets.Add(Id(1, 8, 1), 50);
   sets.Add(Id(2, 9, 1), 1);
-  EXPECT_EQ(sets.CloseIdle(50), 0u);
-  EXPECT_EQ(sets.CloseIdle(kLater), 1u);
+  EXPECT_EQ(sets.CloseIdle(50, {}), 0u);
+  EXPECT_EQ(sets.CloseIdle(kLater, sets), 0u) << "a batch of each is on its way";
+  EXPECT_EQ(sets.CloseIdle(kLater, {}), 1u);
   EXPECT_FALSE(sets.Contains(Id(1, 7, 1)));
   EXPECT_TRUE(sets.Contains(Id(1, 8, 1)));
   EXPECT_TRUE(sets.Contains(Id(2, 9, 1)));
