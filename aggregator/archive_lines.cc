@@ -10,11 +10,11 @@
 namespace ringside::aggregator {
 namespace {
 
-template <size_t Count>
-void AppendReasons(std::string_view key, const std::array<uint64_t, Count>& counts,
-                   const std::array<const char*, Count>& names, JsonObject* object) {
+template <size_t kCount>
+void AppendReasons(std::string_view key, const std::array<uint64_t, kCount>& counts,
+                   const std::array<const char*, kCount>& names, JsonObject* object) {
   JsonObject reasons(object->Key(key));
-  for (size_t i = 0; i < Count; ++i) {
+  for (size_t i = 0; i < kCount; ++i) {
     if (counts[i] != 0) reasons.Integer(names[i], counts[i]);
   }
   reasons.Close();

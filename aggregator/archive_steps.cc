@@ -66,7 +66,7 @@ StepOutcome Remove(const std::string& directory, const std::vector<std::string>&
   // readers see that they are not all there.
   for (const std::string& file : files) {
     proto::FailPoint::Pass("keeper.before_remove");
-    const std::string path = directory + "/" + file;
+    const std::string path = fs::path(directory) / file;
     if (unlink(path.c_str()) != 0 && errno != ENOENT) {
       return Failed(ArchiveError(path, "cannot be removed"));
     }
@@ -161,9 +161,8 @@ proto::Status SweepArchive(const std::string& directory) {
     if (is_orphan) leftover.push_back(name.DiskName());
   }
   for (const std::string& name : leftover) {
-    if (unlink((directory + "/" + name).c_str()) != 0) {
-      return ArchiveError(directory + "/" + name, "cannot be removed");
-    }
+    const std::string path = fs::path(directory) / name;
+    if (unlink(path.c_str()) != 0) return ArchiveError(path, "cannot be removed");
   }
   return leftover.empty() ? proto::Status() : SyncDirectory(directory);
 }

@@ -59,7 +59,7 @@ class HostBoard {
   static constexpr uint64_t kLateNs = 10 * kSecondNs;
   static constexpr uint64_t kDefaultMissingNs = 30 * kSecondNs;
   static constexpr uint64_t kForgetStrangerNs = 600 * kSecondNs;
-  static constexpr uint64_t kForgetNs = 7 * 86'400 * kSecondNs;
+  static constexpr uint64_t kForgetNs = 7ull * 86'400 * kSecondNs;
   static constexpr size_t kMostAgents = 16'384;
 
   // Who is not heard of for `missing_ns` is missing.

@@ -16,7 +16,6 @@ using histogram_bytes::Cursor;
 using histogram_bytes::Head;
 using histogram_bytes::ListingSink;
 using histogram_bytes::NoSink;
-using histogram_bytes::Run;
 using histogram_bytes::RunReader;
 using histogram_bytes::Tally;
 using Buckets = std::vector<BucketRange::Bucket>;

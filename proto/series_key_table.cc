@@ -58,7 +58,7 @@ SharedKey SeriesKeyTable::Find(const SeriesKeyView& view) {
   Known* const found = guess != nullptr && view.Equals(*guess->key) ? guess : FindByHash(view);
   if (last_ != nullptr) last_->next = found;
   last_ = found;
-  const SharedKey key = found->key;
+  SharedKey key = found->key;
   if (bytes_ > most_bytes_) Clear();
   return key;
 }

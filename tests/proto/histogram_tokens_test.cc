@@ -29,6 +29,7 @@ std::string BytesOf(const Histogram& histogram) {
 
 std::vector<std::pair<int64_t, uint64_t>> Pairs(const std::vector<Bucket>& buckets) {
   std::vector<std::pair<int64_t, uint64_t>> pairs;
+  pairs.reserve(buckets.size());
   for (const auto& [index, count] : buckets) pairs.emplace_back(index, count);
   return pairs;
 }
