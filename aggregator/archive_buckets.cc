@@ -91,7 +91,7 @@ void AppendBuckets(std::string_view key, const proto::BucketTokens& buckets, Jso
     char* to = pen->Room();
     if (texts != nullptr) to = PutWholeTokens(*texts, buckets.end, pen->End(), &at, to);
     if (at != buckets.end && pen->End() - to >= kMostOfOne) {
-      const proto::BucketToken token = proto::ReadToken(buckets.count_bits, &at);
+      const proto::BucketToken token = proto::ReadToken(buckets, &at);
       to = PutBucket(token.gap, token.count, to);
     }
     pen->Wrote(to);

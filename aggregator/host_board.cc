@@ -117,7 +117,7 @@ void HostBoard::Take(const proto::Batch& batch, uint64_t now_unix_ns) {
   const std::lock_guard lock(mutex_);
   Agent* const agent = AgentOf(batch.id.agent, now_unix_ns);
   if (agent == nullptr) return;
-  agent->heard_unix_ns = now_unix_ns;
+  agent->heard_unix_ns = std::max(agent->heard_unix_ns, now_unix_ns);
   agent->clock.AddInterval(batch.interval_start_unix_ns, batch.interval_end_unix_ns, now_unix_ns);
   NoteBatch(batch, agent);
 }

@@ -3,18 +3,6 @@
 #include "proto/histogram_bytes.h"
 
 namespace ringside::proto {
-namespace {
-
-uint64_t ReadVarint(const uint8_t** at) {
-  uint64_t value = 0;
-  for (int shift = 0;; shift += 7) {
-    const uint8_t byte = *(*at)++;
-    value |= uint64_t{byte & 0x7fu} << shift;
-    if (byte < 0x80) return value;
-  }
-}
-
-}  // namespace
 
 std::optional<BucketTokens> TokensOf(std::string_view proved) {
   const auto* const begin = reinterpret_cast<const uint8_t*>(proved.data());
@@ -27,12 +15,16 @@ std::optional<BucketTokens> TokensOf(std::string_view proved) {
   return BucketTokens{is_negative, run.first, head.count_bits, cursor.at, cursor.end};
 }
 
-BucketToken ReadToken(int count_bits, const uint8_t** at) {
-  const uint64_t token = ReadVarint(at);
-  const uint64_t most = (uint64_t{1} << count_bits) - 1;
+BucketToken ReadToken(const BucketTokens& tokens, const uint8_t** at) {
+  histogram_bytes::Cursor cursor{*at, tokens.end};
+  uint64_t token = 0;
+  uint64_t more = 0;
+  cursor.Varint(&token);
+  const uint64_t most = (uint64_t{1} << tokens.count_bits) - 1;
   const uint64_t low = token & most;
-  const uint64_t more = low == most ? ReadVarint(at) : 0;
-  return {token >> count_bits, low + 1 + more};
+  if (low == most) cursor.Varint(&more);
+  *at = cursor.at;
+  return {token >> tokens.count_bits, low + 1 + more};
 }
 
 }  // namespace ringside::proto

@@ -36,7 +36,7 @@ inline bool IsWholeToken(uint8_t byte, int count_bits) {
 }
 
 // The one at `*at`, which then is at the next.
-BucketToken ReadToken(int count_bits, const uint8_t** at);
+BucketToken ReadToken(const BucketTokens& tokens, const uint8_t** at);
 
 }  // namespace ringside::proto
 

@@ -77,6 +77,18 @@ TEST_F(CheckpointTest, Restart_KnowsAllThatWasKnown) {
       << "the archive goes on, so it does not count any more";
 }
 
+TEST_F(CheckpointTest, Restart_WhatWasOnItsWayToTheDiskIsKnownToo) {
+  Start();
+  const std::string file = NewestArchiveFile();
+  const auto empty = fs::file_size(file);
+  const proto::Batch batch = Batches(1)[0];
+  ASSERT_TRUE(Until([&] { return agent_->Send(batch); }));
+  ASSERT_TRUE(Until([&] { return fs::file_size(file) > empty; }));
+  ASSERT_EQ(aggregator_->ledger().Total().merged, 0u) << "written, and not merged yet";
+  RestartFromCheckpoint();
+  EXPECT_EQ(aggregator_->ledger().Total().merged, stream_.samples());
+}
+
 TEST_F(CheckpointTest, Restart_GoesOnWithoutLossOrDouble) {
   Start();
   std::vector<proto::Batch> all = Batches(10);

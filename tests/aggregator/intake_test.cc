@@ -170,6 +170,19 @@ TEST_F(IntakeTest, Commit_ABatchSentAgainMeanwhileIsAcknowledgedOnBothWaysAndCou
   EXPECT_EQ(intake_->counters().duplicates, 1u);
 }
 
+// What follows from when a batch came, such as its host's clock offset, must not depend on the
+// disk.
+TEST_F(IntakeTest, Commit_AHostIsHeardWhenItsBatchCame) {
+  Start();
+  BeginCommitOf(stream_.Next());
+  now_ += 10'000'000'000;
+  EXPECT_TRUE(Until([&] { return !merged_.empty(); }));
+  uint64_t left_out = 0;
+  const std::vector<HostRow> rows = hosts_.Rows(now_, &left_out);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].last_seen_unix_ns, kNow);
+}
+
 TEST_F(IntakeTest, Drain_WhatIsOnItsWayToTheDiskCounts) {
   Start();
   const proto::Batch batch = stream_.Next();

@@ -39,7 +39,7 @@ std::vector<std::pair<int64_t, uint64_t>> Walk(const BucketTokens& tokens) {
   int64_t index = tokens.first_index;
   for (const uint8_t* at = tokens.begin; at != tokens.end;) {
     const uint8_t* const before = at;
-    const BucketToken token = ReadToken(tokens.count_bits, &at);
+    const BucketToken token = ReadToken(tokens, &at);
     EXPECT_EQ(IsWholeToken(*before, tokens.count_bits), at == before + 1);
     index += static_cast<int64_t>(token.gap);
     walked.emplace_back(index++, token.count);
