@@ -1,12 +1,15 @@
-// Interval lines: read as they were written, and left alone where they are of another form.
+// Interval lines and those that define series: read as they were written, and left alone where they
+// are of another form.
 #include "aggregator/archive_interval.h"
 
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
+#include "aggregator/archive_definition.h"
 #include "aggregator/archive_interval_reader.h"
 
 namespace ringside::aggregator {
@@ -67,6 +70,52 @@ TEST(ArchiveInterval, FromBytesAndFromCells_IsTheSameText) {
       histogram = *proto::Histogram::Decode(bytes);
       EXPECT_EQ(LineOf(7, delta), from_cells);
       ExpectSame(delta);
+    }
+  }
+}
+
+TEST(ArchiveInterval, Buckets_AreWrittenAsTheDocumentSays) {
+  proto::SeriesDelta delta;
+  proto::Histogram& histogram = delta.delta.histogram;
+  for (const auto& [index, count] :
+       {std::pair(-5, 3), {-4, 1}, {-2, 12}, {1, 1}, {20, 1000}, {21, 2}}) {
+    histogram.AddPositive(index, static_cast<uint64_t>(count));
+  }
+  const auto expect_list = [&] {
+    EXPECT_NE(LineOf(7, delta).find(R"("buckets":[-5,3,1,0,12,-2,1,-18,1000,2])"),
+              std::string::npos)
+        << LineOf(7, delta);
+  };
+  expect_list();
+  std::string bytes;
+  histogram.Encode(&bytes);
+  histogram = *proto::Histogram::Decode(bytes);
+  expect_list();
+}
+
+// Every series is named with whose it is, whatever text was kept for others.
+TEST(ArchiveDefinition, Lines_NameTheirOwnProducerAndKey) {
+  DefinitionLines lines;
+  proto::SeriesKey plain;
+  plain.path = "decode";
+  const proto::SharedKey decode(plain);
+  plain.path = "encode";
+  const proto::SharedKey encode(plain);
+  uint64_t number = 0;
+  for (const std::string service : {"one", "two", "one"}) {
+    proto::ProducerDelta producer;
+    producer.service = service;
+    const std::string host = "host-" + service;
+    lines.Begin(host, producer);
+    for (const proto::SharedKey& key : {decode, encode, decode}) {
+      std::string line;
+      lines.Append(++number, key, &line);
+      EXPECT_EQ(line,
+                "{\"type\":\"series\",\"series\":" + std::to_string(number) + ",\"path\":\"" +
+                    key->path + R"(","kind":"duration","unit":"","resolution":0,"signed":false,)" +
+                    R"("outcome":"ok","error_type":"","labels":{},"resource_labels":{},)" +
+                    "\"host\":\"" + host + "\",\"service\":\"" + service +
+                    R"(","instance":"","producer":"00000000-0000-0000-0000-000000000000"})" + "\n");
     }
   }
 }

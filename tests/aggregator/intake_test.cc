@@ -136,6 +136,21 @@ TEST_F(IntakeTest, Full_ANewAgentTakesThePlaceOfWhoWasSilentLongest) {
   EXPECT_TRUE(Until([&] { return intake_->counters().duplicates == 1; })) << "still remembered";
 }
 
+// Else what was applied of it would be forgotten, and count twice if it came again.
+TEST_F(IntakeTest, Full_AnEpochIsNotClosedWhileABatchOfItIsAtHand) {
+  AppliedSets applied;
+  for (uint64_t i = 1; i + 1 < AppliedSets::kMaxEpochs; ++i) applied.Add({Agent(i), 1, 1}, kNow);
+  applied.Add({Agent(0), 1, 1}, kNow - AppliedSets::kCloseAfterNs - 1);
+  applied.Add({Agent(0), 2, 1}, kNow);
+  Start(std::move(applied));
+  const proto::Batch late = BatchOf(Agent(0), 1, 2);
+  ASSERT_TRUE(agent_->Send(late) && agent_->Send(stream_.Next()));
+  receiver_->Wait(60'000);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // both, mostly
+  EXPECT_TRUE(Until([&] { return agent_->acked().Contains(late.id); }));
+  EXPECT_EQ(intake_->applied().Contiguous(Agent(0), 1), 2u);
+}
+
 TEST_F(IntakeTest, Full_IsLookedThroughAgainWhenSomebodyHasBecomeIdle) {
   StartFull(kNow - AppliedSets::kLetGoAfterNs + 1);
   ExpectRefused(stream_.Next(), "as many as it can");
